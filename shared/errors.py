@@ -1,0 +1,143 @@
+"""Every error that a person or the model may see. Knows HTTP status codes; knows nothing of HTTP frameworks.
+
+DiptychError                    500  something went wrong here; details are in the log only
+├── InvalidRequest              400  the request itself is at fault
+│   ├── InvalidImage            400  not a readable image, or over a limit
+│   ├── RemoteImageRefused      400  an image URL that is not a data URL
+│   ├── ContextTooLong          400  the conversation does not fit the VLM
+│   ├── BodyTooLarge            413  more bytes than a request may have
+│   ├── UnknownModel            404  the model asked for is not served here
+│   └── NotFound                404  no such job or artifact
+├── Unauthorized                401  the key is missing or wrong
+├── LinkInvalid                 403  an artifact link whose signature is wrong
+├── Conflict                    409  the thing is no longer in a state that allows this
+├── ToolArgumentsInvalid        422  a tool call that does not fit its schema; the model may try again
+├── Overloaded                  429  the queue is full; try again later
+├── JobFailed                   500  a worker tried and could not do it
+│   └── JobCancelled            409  somebody stopped the job
+├── WorkerUnavailable           503  no worker of that kind is running
+├── VlmUnavailable              502  the VLM server cannot be reached, or answered with an error
+│   └── VlmNonsense             502  the VLM's answers could not be understood, several times in a row
+└── DeadlineExceeded            504  the turn, or a job in it, took longer than it may
+
+`code` is stable and for programs, the message is for people and says what to do next.
+"""
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ErrorRecord(BaseModel):
+    """An error as it is stored in the ledger and sent in events."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+
+
+class DiptychError(Exception):
+    """Base of the tree; raised itself only for faults of our own."""
+
+    status: ClassVar[int] = 500
+    code: str = "internal_error"
+    retryable: ClassVar[bool] = False
+    """Whether the model may try again with other arguments in the same turn."""
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        if code is not None:
+            self.code = code
+
+    @property
+    def record(self) -> ErrorRecord:
+        return ErrorRecord(code=self.code, message=self.message)
+
+
+class InvalidRequest(DiptychError):
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidImage(InvalidRequest):
+    code = "invalid_image"
+
+
+class RemoteImageRefused(InvalidRequest):
+    code = "invalid_image_url"
+
+
+class ContextTooLong(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class BodyTooLarge(InvalidRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class UnknownModel(InvalidRequest):
+    status = 404
+    code = "model_not_found"
+
+
+class NotFound(InvalidRequest):
+    status = 404
+    code = "not_found"
+
+
+class Unauthorized(DiptychError):
+    status = 401
+    code = "invalid_api_key"
+
+
+class LinkInvalid(DiptychError):
+    status = 403
+    code = "invalid_link"
+
+
+class Conflict(DiptychError):
+    status = 409
+    code = "conflict"
+
+
+class ToolArgumentsInvalid(DiptychError):
+    status = 422
+    code = "invalid_tool_arguments"
+    retryable = True
+
+
+class Overloaded(DiptychError):
+    status = 429
+    code = "overloaded"
+
+
+class JobFailed(DiptychError):
+    code = "job_failed"
+
+
+class JobCancelled(JobFailed):
+    status = 409
+    code = "job_cancelled"
+
+
+class WorkerUnavailable(DiptychError):
+    status = 503
+    code = "worker_unavailable"
+
+
+class VlmUnavailable(DiptychError):
+    status = 502
+    code = "vlm_unavailable"
+
+
+class VlmNonsense(VlmUnavailable):
+    code = "vlm_nonsense"
+
+
+class DeadlineExceeded(DiptychError):
+    status = 504
+    code = "deadline_exceeded"

@@ -1,0 +1,126 @@
+"""What happens in a turn, as one tagged union. Every public API is an adapter from it; it knows no wire format.
+
+Workers emit the job events; the orchestrator emits the rest, and numbers them all in its turn's order.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from shared.errors import ErrorRecord
+from shared.jobs import Frozen, JobKind, JobOutput
+
+
+class TextDelta(Frozen):
+    """A piece of the answer's text."""
+
+    type: Literal["text_delta"] = "text_delta"
+    text: str
+
+
+class ToolCalled(Frozen):
+    """The VLM called a tool; its arguments have been validated."""
+
+    type: Literal["tool_called"] = "tool_called"
+    call_id: str
+    name: str
+    arguments: dict[str, object]
+
+
+class JobQueued(Frozen):
+    """A tool call became a job, committed to the ledger."""
+
+    type: Literal["job_queued"] = "job_queued"
+    job_id: str
+    kind: JobKind
+
+
+class JobStarted(Frozen):
+    """A worker claimed the job. A second attempt starts again at step 0."""
+
+    type: Literal["job_started"] = "job_started"
+    job_id: str
+    attempt: int
+
+
+class JobProgress(Frozen):
+    """Step `step` of `total` is done."""
+
+    type: Literal["job_progress"] = "job_progress"
+    job_id: str
+    attempt: int
+    step: int
+    total: int
+
+
+class JobPreview(Frozen):
+    """The picture as it is after `step`."""
+
+    type: Literal["job_preview"] = "job_preview"
+    job_id: str
+    attempt: int
+    step: int
+    jpeg_base64: str
+
+
+class JobFinished(Frozen):
+    type: Literal["job_finished"] = "job_finished"
+    job_id: str
+    output: JobOutput
+
+
+class JobFailed(Frozen):
+    """The job ended without a result: its error says why. Cancelled jobs end so too (code `job_cancelled`)."""
+
+    type: Literal["job_failed"] = "job_failed"
+    job_id: str
+    error: ErrorRecord
+
+
+class Usage(Frozen):
+    """Tokens of all VLM calls of a turn."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    image_tokens: int = 0
+    """The part of prompt_tokens that are image patches."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            image_tokens=self.image_tokens + other.image_tokens,
+        )
+
+
+class TurnCompleted(Frozen):
+    type: Literal["turn_completed"] = "turn_completed"
+    usage: Usage
+    finish_reason: Literal["stop", "length"] = "stop"
+
+
+class TurnFailed(Frozen):
+    type: Literal["turn_failed"] = "turn_failed"
+    error: ErrorRecord
+    status: int
+    """The HTTP status that this error has where no byte of the answer was sent yet."""
+
+
+JobEvent = Annotated[
+    JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed, Field(discriminator="type")
+]
+TurnEvent = Annotated[
+    TextDelta
+    | ToolCalled
+    | JobQueued
+    | JobStarted
+    | JobProgress
+    | JobPreview
+    | JobFinished
+    | JobFailed
+    | TurnCompleted
+    | TurnFailed,
+    Field(discriminator="type"),
+]
+
+job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

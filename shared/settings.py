@@ -1,0 +1,69 @@
+"""The settings that all processes share, and the base that each process's own settings extend.
+
+Each knob is an environment variable `DIPTYCH_<NAME>`, read once at start; a wrong value stops the start with a
+sentence. Knows no models, no HTTP.
+"""
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What every process of one installation must agree on."""
+
+    model_config = SettingsConfigDict(env_prefix="DIPTYCH_", frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    data: Path = ROOT / "data"
+    """Folder of everything that lasts: ledger, artifacts, Redis's files, logs."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """The Redis that carries Celery's messages and the event log."""
+
+    database_url: str = ""
+    """SQLAlchemy URL of the ledger; empty: SQLite in the data folder. PostgreSQL: `postgresql+psycopg://…`."""
+
+    lease_s: float = Field(default=15.0, gt=0)
+    """Seconds after which a job whose worker has gone silent may be claimed by another."""
+
+    max_attempts: int = Field(default=3, ge=1)
+    """Claims of one job whose worker died, after which the job has failed."""
+
+    @property
+    def ledger_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data / 'ledger.db'}"
+
+    @property
+    def artifact_folder(self) -> Path:
+        return self.data / "artifacts"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings of this process. Exits with a sentence for each wrong value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [f"DIPTYCH_{str(e['loc'][0]).upper()}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+            sys.exit("Diptych cannot start, a setting is wrong:\n  " + "\n  ".join(lines))
+
+
+def link_secret(data: Path) -> bytes:
+    """The key that signs artifact links: made once per installation and kept in the data folder."""
+    path = data / "link-secret"
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        fresh = data / f"link-secret.{secrets.token_hex(4)}"
+        fresh.write_text(secrets.token_hex(32))
+        fresh.chmod(0o600)
+        try:
+            path.hardlink_to(fresh)  # of two starters at once, the first one's secret stays
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return bytes.fromhex(path.read_text())

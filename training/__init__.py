@@ -1,0 +1,4 @@
+"""How the embedded models were made: the synthetic world, training commands, evaluation.
+
+Nothing outside `training/` and `bench/` may import from here.
+"""
