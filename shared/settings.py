@@ -4,6 +4,7 @@ Each knob is an environment variable `DIPTYCH_<NAME>`, read once at start; a wro
 sentence. Knows no models, no HTTP.
 """
 
+import contextlib
 import secrets
 import sys
 from pathlib import Path
@@ -61,9 +62,7 @@ def link_secret(data: Path) -> bytes:
         fresh = data / f"link-secret.{secrets.token_hex(4)}"
         fresh.write_text(secrets.token_hex(32))
         fresh.chmod(0o600)
-        try:
+        with contextlib.suppress(FileExistsError):
             path.hardlink_to(fresh)  # of two starters at once, the first one's secret stays
-        except FileExistsError:
-            pass
         fresh.unlink()
     return bytes.fromhex(path.read_text())

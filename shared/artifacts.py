@@ -1,0 +1,75 @@
+"""Where pictures are kept: content-addressed, written once, never changed. Knows nothing of their meaning.
+
+An artifact's id is the SHA-256 of its bytes and its ending. `ArtifactStore` is the seam for other places (S3).
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from shared.errors import NotFound
+
+MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+ENDINGS = {media_type: ending for ending, media_type in MEDIA_TYPES.items()}
+ID_PATTERN = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
+
+
+def media_type_of(artifact_id: str) -> str:
+    return MEDIA_TYPES[artifact_id.rpartition(".")[2]]
+
+
+class ArtifactStore(Protocol):
+    def put(self, data: bytes, media_type: str) -> str:
+        """Keep the bytes and return their id; the same bytes again are kept once."""
+        ...
+
+    def get(self, artifact_id: str) -> bytes:
+        """The bytes. Raises NotFound."""
+        ...
+
+
+class DirectoryArtifactStore:
+    """Artifacts as files in a folder that all processes share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, data: bytes, media_type: str) -> str:
+        artifact_id = f"{hashlib.sha256(data).hexdigest()}.{ENDINGS[media_type]}"
+        path = self._path(artifact_id)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(path, data)
+        return artifact_id
+
+    def get(self, artifact_id: str) -> bytes:
+        if ID_PATTERN.fullmatch(artifact_id):
+            try:
+                return self._path(artifact_id).read_bytes()
+            except FileNotFoundError:
+                pass
+        raise NotFound("There is no such artifact. It may have been deleted, or the id is misspelt.")
+
+    def _path(self, artifact_id: str) -> Path:
+        return self._folder / artifact_id[:2] / artifact_id
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        """Whole or not at all, also across a power cut: temporary name, fsync, rename, fsync of the folder."""
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
