@@ -1,0 +1,106 @@
+"""Trains the painter's autoencoder (diffusers AutoencoderDC): 8x smaller sides, 8 channels.
+
+Usage: python -m training.autoencoder --minutes 30 [--resume]
+Learns on random 64-px crops of the world; the loss is L1 on pixels and on their gradients, plus a
+weak penalty on large latents. Deep Compression Autoencoder: arXiv 2410.10733.
+"""
+
+import argparse
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
+from torch import Tensor
+
+from training.run import Run, add_run_arguments, options_from
+from training.world import CANVAS, render, sample_scene
+
+CROP = 64
+LATENT_CHANNELS = 8
+BLOCKS = (48, 48, 64, 128)
+"""Channels at sides 1, 1/2, 1/4, 1/8. No block works at full size, where a CPU spends most of its time."""
+LATENT_PENALTY = 1e-4
+GRADIENT_WEIGHT = 1.0
+
+
+def build_autoencoder() -> AutoencoderDC:
+    """An untrained AutoencoderDC: (B, 3, 8h, 8w) pixels in -1..1 to (B, 8, h, w) latents."""
+    return AutoencoderDC(
+        latent_channels=LATENT_CHANNELS,
+        encoder_block_types="ResBlock",
+        decoder_block_types="ResBlock",
+        encoder_block_out_channels=BLOCKS,
+        decoder_block_out_channels=BLOCKS,
+        encoder_layers_per_block=(0, 1, 1, 2),
+        decoder_layers_per_block=(0, 2, 3, 3),
+        encoder_qkv_multiscales=((), (), (), ()),
+        decoder_qkv_multiscales=((), (), (), ()),
+    )
+
+
+def to_pixels(pictures: np.ndarray) -> Tensor:
+    """uint8 (B, H, W, 3) to float32 (B, 3, H, W) in -1..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+
+def crops(rng: Random, batch: int) -> np.ndarray:
+    """uint8 (batch, CROP, CROP, 3); two crops of each picture, three of four on the latent grid."""
+    out = np.empty((batch, CROP, CROP, 3), np.uint8)
+    picture = np.empty(0)
+    for k in range(batch):
+        if k % 2 == 0:
+            picture = render(sample_scene(rng))
+        step = 8 if rng.random() < 0.75 else 1
+        x, y = (rng.randrange(0, CANVAS - CROP + 1, step) for _ in range(2))
+        out[k] = picture[y : y + CROP, x : x + CROP]
+    return out
+
+
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    """L1 on pixels plus L1 on their horizontal and vertical differences (sharp edges)."""
+    difference = output.float() - target
+    loss = difference.abs().mean()
+    edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
+    return loss + GRADIENT_WEIGHT * edges
+
+
+def psnr(output: Tensor, target: Tensor) -> Tensor:
+    """Mean over pictures of the peak signal-to-noise ratio in dB; both (B, 3, H, W) in -1..1."""
+    error = (output.clamp(-1, 1) - target).square().mean((1, 2, 3)) / 4
+    return (-10 * error.log10()).mean()
+
+
+def train(args: argparse.Namespace) -> None:
+    """Trains until the time is up; checkpoints lie in runs/autoencoder."""
+    torch.manual_seed(args.seed)
+    model = build_autoencoder()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.0)
+    run = Run("autoencoder", model, optimizer, options_from(args, warmup_steps=200))
+    model.to(memory_format=torch.channels_last)
+    rng = Random(args.seed * 1_000_003 + run.step)
+    for step in run.steps():
+        target = to_pixels(crops(rng, args.batch)).to(run.device, memory_format=torch.channels_last)
+        with run.autocast():
+            latents = model.encode(target, return_dict=False)[0]
+            output = model.decode(latents, return_dict=False)[0]
+        loss = reconstruction_loss(output, target)
+        penalty = LATENT_PENALTY * latents.float().square().mean()
+        run.update(loss + penalty, psnr=psnr(output.detach().float(), target) if step % 50 == 49 else 0.0)
+    export(run, Path(args.out))
+
+
+def export(run: Run, folder: Path) -> None:
+    """Writes the averaged weights as a diffusers folder (fp32; the painter's export rounds them)."""
+    run.ema.copy_to(run.model)
+    run.model.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Train the painter's autoencoder.")
+    add_run_arguments(parser, minutes=30)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--out", default="runs/autoencoder/export")
+    train(parser.parse_args())

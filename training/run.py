@@ -1,0 +1,178 @@
+"""The loop that every training command shares: time budget, checkpoints, EMA, log, graceful stop.
+
+Knows modules, optimizers and the clock. Does not know models, data or losses.
+
+    run = Run("clip", model, optimizer, options_from(args))
+    for step in run.steps():
+        with run.autocast():
+            loss = ...
+        run.update(loss, accuracy=...)
+"""
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.ema import Ema
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a person may set for any training command."""
+
+    minutes: float
+    device: str = "auto"
+    resume: bool = False
+    seed: int = 0
+    warmup_steps: int = 100
+    cooldown: float = 0.2
+    """Share of the time budget, at its end, over which the learning rate falls to 2 %."""
+    save_every: float = 60.0
+    """Seconds between checkpoints."""
+    ema_decay: float = 0.999
+    bf16: bool = True
+    clip_norm: float = 1.0
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, minutes: float) -> None:
+    """The arguments that every training command takes."""
+    parser.add_argument("--minutes", type=float, default=minutes, help="time budget of this call")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cooldown", type=float, default=0.2)
+    parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
+
+
+def options_from(args: argparse.Namespace, **overrides: Any) -> RunOptions:
+    """RunOptions of parsed arguments; `overrides` are fields a command decides for itself."""
+    fields: dict[str, Any] = {
+        "minutes": args.minutes,
+        "device": args.device,
+        "resume": args.resume,
+        "seed": args.seed,
+        "cooldown": args.cooldown,
+        "bf16": not args.fp32,
+    }
+    return RunOptions(**(fields | overrides))
+
+
+def pick_device(name: str) -> torch.device:
+    """ "auto" is CUDA where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+class Run:
+    """One call of a training command, writing to `runs/<name>/`.
+
+    `model` is moved to the device. Learning rates of the optimizer's groups are taken as peaks.
+    """
+
+    def __init__(
+        self, name: str, model: nn.Module, optimizer: torch.optim.Optimizer, options: RunOptions
+    ) -> None:
+        self.folder = RUNS / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.device = pick_device(options.device)
+        self.model = model.to(self.device)
+        self.optimizer = optimizer
+        self.options = options
+        self.step = 0
+        self.minutes_before = 0.0
+        self.ema = Ema(model, options.ema_decay)
+        self._peaks = [group["lr"] for group in optimizer.param_groups]
+        self._begun = time.monotonic()
+        self._stop = False
+        if options.resume and (self.folder / "state.json").exists():
+            self._restore()
+
+    def _restore(self) -> None:
+        state = load_checkpoint(self.folder, self.model, self.optimizer, self.ema)
+        self.step = int(state["step"])
+        self.minutes_before = float(state["minutes"])
+
+    def save(self) -> None:
+        """Writes weights, EMA, optimizer and step, so that `--resume` goes on from here."""
+        state = {"step": self.step, "minutes": self.minutes}
+        save_checkpoint(self.folder, self.model, self.optimizer, self.ema, state)
+
+    @property
+    def minutes(self) -> float:
+        """Minutes trained in all calls together."""
+        return self.minutes_before + self._elapsed() / 60
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._begun
+
+    @property
+    def share(self) -> float:
+        """How much of this call's time budget is used, 0 to 1."""
+        return min(1.0, self._elapsed() / (60 * self.options.minutes))
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """bf16 on CPUs and GPUs alike unless switched off."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16)
+
+    def steps(self) -> Iterator[int]:
+        """Yields step numbers until the time is up or SIGTERM comes; saves every so often and at the end."""
+        handler = signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._begun = last_save = time.monotonic()
+        try:
+            while not self._stop and self.share < 1.0:
+                yield self.step
+                if time.monotonic() - last_save > self.options.save_every:
+                    self.save()
+                    last_save = time.monotonic()
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+            self.save()
+
+    def _on_sigterm(self, *_: object) -> None:
+        self._stop = True
+
+    def _set_learning_rate(self) -> None:
+        scale = min(1.0, (self.step + 1) / self.options.warmup_steps)
+        if self.options.cooldown > 0:
+            scale *= max(0.02, min(1.0, (1 - self.share) / self.options.cooldown))
+        for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * scale
+
+    def update(self, loss: torch.Tensor, log_every: int = 50, **metrics: float | torch.Tensor) -> None:
+        """Backward, clipped optimizer step, EMA, and a line in the log every `log_every` steps.
+
+        Raises FloatingPointError when the loss is not finite: going on would only spoil the weights.
+        """
+        self._set_learning_rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
+        self.optimizer.step()
+        self.ema.update(self.model, self.step)
+        self.step += 1
+        if self.step % log_every == 0:
+            value = float(loss.detach())
+            if value != value or abs(value) == float("inf"):
+                raise FloatingPointError(f"loss {value} at step {self.step}")
+            self.log(loss=value, **{key: float(metric) for key, metric in metrics.items()})
+
+    def log(self, **values: float) -> None:
+        """One JSON line in `log.jsonl`, and on the terminal."""
+        line = {"step": self.step, "minutes": round(self.minutes, 2)}
+        line |= {key: round(value, 5) for key, value in values.items()}
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
