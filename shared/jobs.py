@@ -128,6 +128,8 @@ class Job(Frozen):
     status: JobStatus = JobStatus.QUEUED
     attempt: int = 0
     """Counts claims; the fencing token: only the holder of the newest attempt may commit."""
+    crashes: int = 0
+    """How many of those attempts ended in silence: their worker died or hung."""
     lease_until: float | None = None
     cancel_requested: bool = False
     output: JobOutput | None = None

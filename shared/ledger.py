@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
+from sqlalchemy import event
 from sqlalchemy.engine import CursorResult
 
 from shared.errors import ErrorRecord, NotFound
@@ -25,6 +26,7 @@ jobs = sa.Table(
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("status", sa.String(12), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("crashes", sa.Integer, nullable=False),
     sa.Column("lease_until", sa.Double),
     sa.Column("cancel_requested", sa.Boolean, nullable=False),
     sa.Column("input", sa.JSON, nullable=False),
@@ -62,7 +64,7 @@ def open_engine(url: str) -> sa.Engine:
     engine = sa.create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
 
-        @sa.event.listens_for(engine, "connect")
+        @event.listens_for(engine, "connect")
         def set_pragmas(connection: Any, _record: object) -> None:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
                 connection.execute(f"PRAGMA {pragma}").close()
@@ -109,6 +111,7 @@ class Ledger:
         taken = {
             "status": JobStatus.RUNNING,
             "attempt": jobs.c.attempt + 1,
+            "crashes": jobs.c.crashes + sa.case((jobs.c.status == JobStatus.RUNNING, 1), else_=0),
             "lease_until": now + lease_s,
             "started_at": sa.func.coalesce(jobs.c.started_at, now),
         }
@@ -134,11 +137,6 @@ class Ledger:
     def fail(self, job_id: str, attempt: int, error: ErrorRecord, status: JobStatus = JobStatus.FAILED) -> bool:
         """Commit a failure (or CANCELLED), fenced like finish()."""
         return self._end(job_id, attempt, status, error=error.model_dump())
-
-    def give_back(self, job_id: str, attempt: int) -> bool:
-        """Queue the job again at once: its worker stops before the work is done."""
-        values = {"status": JobStatus.QUEUED, "lease_until": None, "attempt": jobs.c.attempt - 1, "sent_at": None}
-        return self._write(jobs.update().where(*self._held(job_id, attempt)).values(values)) == 1
 
     def cancel(self, job_id: str) -> Job:
         """End a queued job now; ask the holder of a running one to stop. A finished job stays as it is."""

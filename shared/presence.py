@@ -1,0 +1,60 @@
+"""Which workers are alive: each renews a key of its own in Redis that dies soon after it does.
+
+A hint for people and for quick refusals ("no painter is running"); jobs do not depend on it.
+"""
+
+import os
+import socket
+import time
+
+import redis
+import redis.asyncio
+from pydantic import ValidationError
+
+from shared.jobs import Frozen
+
+LIFETIME_S = 10
+RENEW_S = 2.0
+PREFIX = "diptych:workers"
+
+
+class WorkerPresence(Frozen):
+    """One live worker process."""
+
+    worker: str
+    """The role, as in Route.worker: `diffusion` or `ocr`."""
+    host: str
+    pid: int
+    model: str
+    device: str
+    since: float
+
+
+def this_worker(worker: str, model: str, device: str) -> WorkerPresence:
+    host = socket.gethostname()
+    return WorkerPresence(worker=worker, host=host, pid=os.getpid(), model=model, device=device, since=time.time())
+
+
+def announce(client: redis.Redis, presence: WorkerPresence) -> None:
+    """Renew the key. To be called every RENEW_S seconds. Raises redis.RedisError."""
+    key = f"{PREFIX}:{presence.worker}:{presence.host}:{presence.pid}"
+    client.set(key, presence.model_dump_json(), ex=LIFETIME_S)
+
+
+def withdraw(client: redis.Redis, presence: WorkerPresence) -> None:
+    """Say goodbye at a graceful stop. Raises redis.RedisError."""
+    client.delete(f"{PREFIX}:{presence.worker}:{presence.host}:{presence.pid}")
+
+
+async def live_workers(client: redis.asyncio.Redis) -> list[WorkerPresence]:
+    """All workers that announced themselves lately. Raises redis.RedisError."""
+    keys = [key async for key in client.scan_iter(match=f"{PREFIX}:*", count=1000)]
+    values = await client.mget(keys) if keys else []
+    found = []
+    for value in values:
+        if value is not None:
+            try:
+                found.append(WorkerPresence.model_validate_json(value))
+            except ValidationError:
+                continue  # of another version of Diptych: not ours to count
+    return found

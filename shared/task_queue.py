@@ -1,0 +1,34 @@
+"""Celery as this house uses it: a wake-up that carries a job's id, JSON only, no results, no retries of its own.
+
+Loss and repetition of messages are the ledger's to mend, so early acknowledgement is right and time limits are ours.
+"""
+
+from celery import Celery
+
+from shared.jobs import ROUTES
+
+
+def make_celery(redis_url: str) -> Celery:
+    """The app that the orchestrator sends with and the workers consume with."""
+    app = Celery("diptych", broker=redis_url, backend=None)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_routes={route.task: {"queue": route.queue} for route in ROUTES.values()},
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "socket_timeout": 15,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        # Sending must fail fast while Redis is away: the reconciler repeats it.
+        task_publish_retry=False,
+    )
+    return app

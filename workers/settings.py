@@ -1,0 +1,12 @@
+"""The settings of a worker process, whatever it serves."""
+
+from pydantic import Field
+
+from shared.settings import Settings
+
+
+class WorkerSettings(Settings):
+    """How a worker takes jobs."""
+
+    worker_threads: int = Field(default=4, ge=1, le=64)
+    """Jobs that one worker process holds at a time; a painter interleaves their denoise steps."""
