@@ -1,0 +1,74 @@
+"""The table of `status`: what runs, since when, how often started again, how much memory."""
+
+import time
+from collections.abc import Iterable
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from cli.folders import DataFolder
+from cli.readiness import Readiness, ask
+from cli.state import PartReport, State, is_locked
+from cli.stop import group_members
+
+EXIT_NOT_READY = 3
+
+
+def status(console: Console, folder: DataFolder) -> int:
+    """Print the table; 0 when all is ready, 3 otherwise."""
+    state = State.read(folder) if is_locked(folder) else None
+    if state is None:
+        console.print("Diptych is not running. Start it with ./diptych up")
+        return EXIT_NOT_READY
+    readiness = ask(state.address)
+    console.print(_table(state, readiness))
+    verdict = "ready" if readiness.ready else f"waiting for {', '.join(readiness.waiting_for) or 'the orchestrator'}"
+    console.print(f"{state.address} is {verdict}; up for {_span(time.time() - state.since)}; logs in {folder.logs}")
+    return 0 if readiness.ready else EXIT_NOT_READY
+
+
+def _table(state: State, readiness: Readiness) -> Table:
+    table = Table("part", "state", "pid", "uptime", "restarts", "memory", "what /readyz says")
+    for part in state.parts:
+        table.add_row(part.name, *_process_cells(part), _said(readiness, part.name))
+    supervised = {part.name for part in state.parts}
+    for name in readiness.parts:
+        if name not in supervised:  # the ledger; a Redis or a VLM that others run
+            table.add_row(name, *[""] * 5, _said(readiness, name))
+    return table
+
+
+def _process_cells(part: PartReport) -> list[str]:
+    ended = f" ({part.last_exit})" if part.last_exit and not part.identity else ""
+    if part.identity is None:
+        return [f"{part.state}{ended}", "", "", str(part.restarts), ""]
+    memory = memory_pss(group_members(part.identity))
+    uptime = _span(time.time() - part.identity.created)
+    return [part.state, str(part.identity.pid), uptime, str(part.restarts), f"{memory / 2**20:.0f} MiB"]
+
+
+def _said(readiness: Readiness, name: str) -> str:
+    part = readiness.parts.get(name)
+    if part is None:
+        return ""
+    return f"{'ready' if part.ok else 'not ready'}{': ' if part.detail else ''}{part.detail}"
+
+
+def memory_pss(processes: Iterable[psutil.Process]) -> int:
+    """Bytes of memory, each shared page divided by how many processes share it, so that sums are right."""
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total
+
+
+def _span(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
