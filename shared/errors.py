@@ -40,7 +40,7 @@ class ErrorRecord(BaseModel):
 class DiptychError(Exception):
     """Base of the tree; raised itself only for faults of our own."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     code: str = "internal_error"
     retryable: ClassVar[bool] = False
     """Whether the model may try again with other arguments in the same turn."""

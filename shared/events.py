@@ -27,6 +27,13 @@ class ToolCalled(Frozen):
     arguments: dict[str, object]
 
 
+class PictureShown(Frozen):
+    """A picture was set into the answer's text; this is its link once more, for APIs that list pictures apart."""
+
+    type: Literal["picture_shown"] = "picture_shown"
+    link: str
+
+
 class JobQueued(Frozen):
     """A tool call became a job, committed to the ledger."""
 
@@ -112,6 +119,7 @@ JobEvent = Annotated[
 TurnEvent = Annotated[
     TextDelta
     | ToolCalled
+    | PictureShown
     | JobQueued
     | JobStarted
     | JobProgress

@@ -1,0 +1,24 @@
+"""`GET /v1/artifacts/{id}`: a picture, for whoever has its signed link, or the key."""
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from orchestrator.wiring import ServicesDep, has_key
+from shared.artifacts import media_type_of
+
+router = APIRouter()
+HEADERS = {
+    "Cache-Control": "private, max-age=31536000, immutable",  # the id is the hash of the content
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'",
+}
+
+
+@router.get("/v1/artifacts/{artifact_id}")
+async def get_artifact(artifact_id: str, request: Request, services: ServicesDep, sig: str = "") -> Response:
+    """The bytes of an artifact."""
+    if sig or not has_key(request, services.settings):
+        services.links.check(artifact_id, sig)
+    data = await asyncio.to_thread(services.store.get, artifact_id)
+    return Response(data, media_type=media_type_of(artifact_id), headers=HEADERS)

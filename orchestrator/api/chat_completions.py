@@ -1,0 +1,61 @@
+"""`POST /v1/chat/completions`: one turn of a stateless conversation, streamed or whole, in OpenAI's form."""
+
+import asyncio
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.responses import Response
+
+from orchestrator.api.chat_conversation import fill
+from orchestrator.api.chat_format import chunks, frames, whole
+from orchestrator.api.chat_schema import ChatRequest, DiptychOptions
+from orchestrator.api.models import check_model
+from orchestrator.conversation import Conversation
+from orchestrator.loop import AgentLoop, Bounds
+from orchestrator.tools.base import ToolContext
+from orchestrator.vlm.client import Sampling
+from orchestrator.wiring import OwnerDep, Services, ServicesDep
+
+router = APIRouter()
+HEADERS_AFTER_S = 10.0
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.post("/v1/chat/completions", response_model=None)
+async def create_chat_completion(body: ChatRequest, services: ServicesDep, owner: OwnerDep) -> Response:
+    """Answer the last message of a conversation."""
+    check_model(body.model)
+    conversation = Conversation(services.store, services.settings.max_images)
+    await fill(conversation, body.messages, services.uploads, services.links)
+    turn = services.turns.start(_loop(body, conversation, services, owner).run())
+    if not body.stream:
+        return JSONResponse(await whole(turn))
+    include_usage = body.stream_options is not None and body.stream_options.include_usage
+    stream = chunks(turn, include_usage=include_usage, extended=body.diptych is not None)
+    first = asyncio.ensure_future(anext(stream))
+    await asyncio.wait({first}, timeout=HEADERS_AFTER_S)
+    if first.done():
+        first.result()  # an error before the first byte is an HTTP status of its own
+    return StreamingResponse(frames(first, stream), media_type="text/event-stream", headers=STREAM_HEADERS)
+
+
+def _loop(body: ChatRequest, conversation: Conversation, services: Services, owner: str) -> AgentLoop:
+    settings = services.settings
+    context = ToolContext(
+        conversation=conversation,
+        dispatcher=services.dispatcher,
+        links=services.links,
+        options=(body.diptych or DiptychOptions()).painting,
+        owner=owner,
+        job_s=settings.job_s,
+        result_chars=settings.result_chars,
+    )
+    sampling = Sampling(
+        temperature=body.temperature,
+        top_p=body.top_p,
+        max_tokens=body.max_completion_tokens or body.max_tokens,
+        seed=body.seed,
+        stop=body.stops,
+    )
+    bounds = Bounds(settings.max_steps, settings.max_calls, settings.max_format_errors, settings.turn_s)
+    return AgentLoop(services.vlm, context, sampling, bounds, tools=body.tool_choice != "none")

@@ -1,0 +1,129 @@
+"""A turn as OpenAI's chat completion: one object, or chunks as server-sent events. Knows nothing of requests.
+
+Pictures are Markdown images in the text, and once more in `images`. Extended streams also carry what workers do
+(queued, step k of n, previews), in a `diptych` object beside the choices.
+"""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.api.errors import error_body
+from orchestrator.api.models import MODEL
+from orchestrator.turns import Turn
+from shared.errors import DiptychError
+from shared.events import PictureShown, TextDelta, TurnCompleted, TurnEvent, TurnFailed, Usage
+
+KEEP_ALIVE_S = 15.0
+
+
+def _error_of(failed: TurnFailed) -> DiptychError:
+    error = DiptychError(failed.error.message, code=failed.error.code)
+    error.status = failed.status
+    return error
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"image_tokens": usage.image_tokens, "cached_tokens": 0},
+    }
+
+
+def _image_part(link: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": link}}
+
+
+async def whole(turn: Turn) -> dict[str, Any]:
+    """The answer in one piece. Raises DiptychError where the turn failed."""
+    message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
+    completed: TurnCompleted | None = None
+    async for event in turn.follow():
+        if isinstance(event, TextDelta):
+            message["content"] += event.text
+        elif isinstance(event, PictureShown):
+            message.setdefault("images", []).append(_image_part(event.link))
+        elif isinstance(event, TurnFailed):
+            raise _error_of(event)
+        elif isinstance(event, TurnCompleted):
+            completed = event
+    if completed is None:
+        raise DiptychError("Diptych is stopping. Try again in a moment.", code="stopping")
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completed.finish_reason}
+    return _Envelope().fields("chat.completion") | {"choices": [choice], "usage": _usage(completed.usage)}
+
+
+@dataclass
+class _Envelope:
+    """What all chunks of one answer have in common."""
+
+    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def fields(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": MODEL}
+
+    def chunk(self, delta: dict[str, Any] | None, finish_reason: str | None = None, **extra: Any) -> bytes:
+        """One SSE frame; no choices at all where delta is None."""
+        choices: list[dict[str, Any]] = []
+        if delta is not None:
+            choices.append({"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason})
+        return _frame(self.fields("chat.completion.chunk") | {"choices": choices} | extra)
+
+
+def _frame(data: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGenerator[bytes, None]:
+    """The answer as SSE frames. Raises DiptychError where the turn fails."""
+    envelope = _Envelope()
+    role: dict[str, Any] = {"role": "assistant", "content": ""}
+    async for event in turn.follow():
+        if isinstance(event, TurnFailed):
+            raise _error_of(event)
+        if isinstance(event, TurnCompleted):
+            yield envelope.chunk(role, finish_reason=event.finish_reason)
+            if include_usage:
+                yield envelope.chunk(None, usage=_usage(event.usage))
+            continue
+        delta = _delta(event)
+        if delta is not None:
+            yield envelope.chunk(role | delta)
+        elif extended:
+            yield envelope.chunk(role, diptych=event.model_dump(mode="json"))
+        else:
+            continue
+        role = {}
+
+
+def _delta(event: TurnEvent) -> dict[str, Any] | None:
+    if isinstance(event, TextDelta):
+        return {"content": event.text}
+    return {"images": [_image_part(event.link)]} if isinstance(event, PictureShown) else None
+
+
+async def frames(first: "asyncio.Future[bytes]", rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """The frames with comments in long pauses, so that proxies keep the connection; an error is the last frame."""
+    upcoming = first
+    try:
+        while True:
+            await asyncio.wait({upcoming}, timeout=KEEP_ALIVE_S)
+            if not upcoming.done():
+                yield b": still working\n\n"
+                continue
+            yield upcoming.result()
+            upcoming = asyncio.ensure_future(anext(rest))
+    except StopAsyncIteration:
+        yield b"data: [DONE]\n\n"
+    except DiptychError as error:
+        yield _frame(error_body(error.status, error.code, error.message))
+        yield b"data: [DONE]\n\n"
+    finally:
+        upcoming.cancel()

@@ -1,0 +1,71 @@
+"""Errors in the shape that OpenAI's clients expect: `{"error": {"message", "type", "param", "code"}}`.
+
+Nothing internal leaves: what a person did not cause is one sentence here and a stack trace in the log.
+"""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.errors import DiptychError
+
+log = logging.getLogger(__name__)
+HTTP_SENTENCES = {
+    404: ("not_found", "There is nothing at this address. See /docs for what there is."),
+    405: ("method_not_allowed", "This address does not take that method. See /docs for what it takes."),
+    413: ("request_too_large", "The request is too large. Send fewer or smaller images."),
+}
+
+
+def error_type(status: int) -> str:
+    if status == 401:
+        return "authentication_error"
+    if status == 429:
+        return "rate_limit_error"
+    return "invalid_request_error" if status < 500 else "server_error"
+
+
+def error_body(status: int, code: str, message: str, param: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": error_type(status), "param": param, "code": code}}
+
+
+def error_response(status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
+    return JSONResponse(error_body(status, code, message, param), status_code=status)
+
+
+def _sentence(problem: dict[str, Any]) -> tuple[str, str | None]:
+    """What is wrong with a body, and where, in the words of OpenAI's own `param`."""
+    where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
+    if problem["type"] == "json_invalid":
+        return "The body is not valid JSON.", None
+    param = ".".join(where) or None
+    message = problem["msg"].removeprefix("Value error, ")
+    return (f"{param}: {message}." if param else f"{message}."), param
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    @app.exception_handler(DiptychError)
+    async def diptych_error(_request: Request, error: DiptychError) -> JSONResponse:
+        response = error_response(error.status, error.code, error.message, error.param)
+        if error.status == 429:
+            response.headers["Retry-After"] = "5"
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+        message, param = _sentence(error.errors()[0])
+        return error_response(400, "invalid_request", message, param)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
+        code, message = HTTP_SENTENCES.get(error.status_code, ("invalid_request", "The request cannot be served."))
+        return error_response(error.status_code, code, message)
+
+    @app.exception_handler(Exception)
+    async def fault(_request: Request, error: Exception) -> JSONResponse:
+        log.error("a request failed for a fault of our own", exc_info=error)
+        return error_response(500, "internal_error", "Something went wrong inside Diptych. Its log has the details.")

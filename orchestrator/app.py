@@ -1,0 +1,78 @@
+"""Builds every object of the orchestrator once, opens and closes them. The only module that knows concrete classes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import redis.asyncio
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from orchestrator.api import artifacts, chat_completions, health, jobs, models
+from orchestrator.api.errors import install_error_handlers
+from orchestrator.dispatch import CeleryJobDispatcher
+from orchestrator.links import Links
+from orchestrator.reconciler import Reconciler
+from orchestrator.settings import OrchestratorSettings, is_loopback
+from orchestrator.turns import TurnRunner
+from orchestrator.uploads import Uploads
+from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
+from orchestrator.wiring import Services
+from shared.artifacts import DirectoryArtifactStore
+from shared.event_log import EventReader
+from shared.ledger import Ledger, open_engine
+from shared.settings import link_secret
+from shared.task_queue import make_celery
+
+
+@contextlib.asynccontextmanager
+async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Services]:
+    """Everything that requests use, with the reconciler running beside them."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(open_engine(settings.ledger_url))
+    await asyncio.to_thread(ledger.create_tables)
+    store = DirectoryArtifactStore(settings.artifact_folder)
+    client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
+    celery = make_celery(settings.redis_url)
+    vlm = OpenAICompatibleVlm(
+        settings.vlm_url, settings.vlm_name, settings.vlm_key.get_secret_value(), settings.vlm_timeout_s
+    )
+    turns = TurnRunner()
+    async with EventReader(client) as events:
+        reconciler = asyncio.create_task(Reconciler(celery, ledger, settings.max_attempts).run_forever())
+        yield Services(
+            settings=settings,
+            ledger=ledger,
+            store=store,
+            redis=client,
+            dispatcher=CeleryJobDispatcher(celery, ledger, events, client, settings.worker_grace_s),
+            vlm=vlm,
+            links=Links(settings.base_url, link_secret(settings.data)),
+            uploads=Uploads(store),
+            turns=turns,
+        )
+        await turns.close()
+        reconciler.cancel()
+    await vlm.aclose()
+    await client.aclose()
+    ledger.close()
+
+
+def create_app(settings: OrchestratorSettings) -> FastAPI:
+    """The ASGI application."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(title="Diptych", lifespan=lifespan, max_body_size=settings.max_body_mb * 1024 * 1024)
+    install_error_handlers(app)
+    for module in (chat_completions, models, jobs, artifacts, health):
+        app.include_router(module.router)
+    if is_loopback(settings.host):  # a page of another site must not reach us through a name of its own
+        names = {"localhost", "127.0.0.1", "[::1]", "::1", urlsplit(settings.base_url).hostname or "localhost"}
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(names), www_redirect=False)
+    return app

@@ -1,0 +1,107 @@
+"""What a tool is: a name, a description for the VLM, a model of its arguments, and how it becomes a job."""
+
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from orchestrator.conversation import Conversation
+from orchestrator.dispatch import JobDispatcher
+from orchestrator.links import Links
+from shared.errors import DeadlineExceeded, ErrorRecord
+from shared.events import JobEvent, JobFailed
+from shared.jobs import GenerateImage, ReadText, new_job
+
+
+class Arguments(BaseModel):
+    """Base of all argument models: JSON types as they are, nothing unknown, no blanks around strings."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True, frozen=True)
+
+
+@dataclass(frozen=True)
+class PaintingOptions:
+    """What the person, not the VLM, decides about pictures; None leaves it to the painter."""
+
+    seed: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    negative_prompt: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool may use. One per turn."""
+
+    conversation: Conversation
+    dispatcher: JobDispatcher
+    links: Links
+    options: PaintingOptions
+    owner: str
+    job_s: float
+    result_chars: int
+
+    async def run_job(self, work: GenerateImage | ReadText) -> AsyncGenerator[JobEvent, None]:
+        """The job's events; JobFinished is the last.
+
+        Raises:
+            ToolFailed: the job failed in a way that the VLM should be told of.
+            WorkerUnavailable, DeadlineExceeded: the turn cannot go on.
+        """
+        async for event in self.dispatcher.run(new_job(work, owner=self.owner, seconds=self.job_s)):
+            yield event
+            if isinstance(event, JobFailed):
+                if event.error.code == DeadlineExceeded.code:
+                    raise DeadlineExceeded(event.error.message)
+                raise ToolFailed(event.error)
+
+
+class ToolFailed(Exception):
+    """The tool could not do it; the VLM is told why and goes on."""
+
+    def __init__(self, error: ErrorRecord) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call."""
+
+    told: dict[str, Any]
+    """For the VLM."""
+    shown: str = ""
+    """Markdown for the person, set into the answer at once."""
+    image_link: str | None = None
+    """Link to a picture that was made."""
+
+    @property
+    def as_json(self) -> str:
+        return json.dumps(self.told, ensure_ascii=False)
+
+
+class Tool(Protocol):
+    name: ClassVar[str]
+    description: ClassVar[str]
+    arguments: ClassVar[type[Arguments]]
+
+    def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
+        """The JSON schema of the arguments in this conversation; None: not offered in it."""
+        ...
+
+    def run(self, context: ToolContext, arguments: Any) -> AsyncGenerator[JobEvent | Outcome, None]:
+        """The job's events, and the Outcome last. Raises ToolFailed, WorkerUnavailable, DeadlineExceeded."""
+        ...
+
+
+def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
+    """A JSON schema with nothing in it but what a VLM needs."""
+    schema = arguments.model_json_schema()
+    for field in schema["properties"].values():
+        field.pop("title", None)
+    keep = ("type", "properties", "required", "additionalProperties")
+    return {key: schema[key] for key in keep if key in schema}

@@ -1,0 +1,56 @@
+"""The tool that has a picture painted."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from orchestrator.conversation import Conversation
+from orchestrator.links import markdown_image
+from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_of
+from shared.events import JobEvent, JobFinished
+from shared.jobs import MAX_SEED, GeneratedImage, GenerateImage
+
+
+class GenerateImageArguments(Arguments):
+    prompt: str = Field(min_length=1, max_length=4000, description="What the picture shows, in plain words.")
+    negative_prompt: str = Field(default="", max_length=4000, description="What the picture must not show.")
+
+
+class GenerateImageTool:
+    name: ClassVar[str] = "generate_image"
+    description: ClassVar[str] = (
+        "Paint a new picture from a description. Call it whenever the user wants a picture drawn, painted, made or "
+        "imagined. The picture is shown to the user by itself."
+    )
+    arguments: ClassVar[type[Arguments]] = GenerateImageArguments
+
+    def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
+        return schema_of(self.arguments)
+
+    async def run(
+        self, context: ToolContext, arguments: GenerateImageArguments
+    ) -> AsyncGenerator[JobEvent | Outcome, None]:
+        options = context.options
+        work = GenerateImage(
+            prompt=arguments.prompt,
+            negative_prompt=options.negative_prompt or arguments.negative_prompt,
+            # Fixed now, so that a second attempt after a crash paints the same picture.
+            seed=secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed,
+            steps=options.steps,
+            guidance_scale=options.guidance_scale,
+            width=options.width,
+            height=options.height,
+        )
+        async for event in context.run_job(work):
+            yield event
+            if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
+                yield self._outcome(context, arguments.prompt, event.output)
+
+    @staticmethod
+    def _outcome(context: ToolContext, prompt: str, image: GeneratedImage) -> Outcome:
+        handle = context.conversation.add_image(image.artifact, seen=False)
+        told = {"image": handle, "width": image.width, "height": image.height, "seed": image.seed}
+        link = context.links.link(image.artifact)
+        return Outcome(told=told, shown=markdown_image(prompt, link), image_link=link)

@@ -1,0 +1,59 @@
+"""The tool that has the exact text of a picture read."""
+
+from collections.abc import AsyncGenerator
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from orchestrator.conversation import Conversation
+from orchestrator.tools.base import Arguments, Outcome, ToolContext, ToolFailed, schema_of
+from shared.errors import ErrorRecord
+from shared.events import JobEvent, JobFinished
+from shared.jobs import ReadText, TextRead
+
+
+class ReadTextArguments(Arguments):
+    image: str = Field(description="Handle of the picture to read.")
+
+
+class ReadTextTool:
+    name: ClassVar[str] = "read_text"
+    description: ClassVar[str] = (
+        "Read all text in a picture exactly, by OCR. Call it for any question about words, numbers or codes in a "
+        "picture; never transcribe them yourself. Put the returned handle in double braces, such as {{text_1}}, where "
+        "the exact text shall stand, or {{text_1:3-5}} for its lines 3 to 5."
+    )
+    arguments: ClassVar[type[Arguments]] = ReadTextArguments
+
+    def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
+        if not conversation.images:
+            return None
+        schema = schema_of(self.arguments)
+        schema["properties"]["image"]["enum"] = list(conversation.images)
+        return schema
+
+    async def run(self, context: ToolContext, arguments: ReadTextArguments) -> AsyncGenerator[JobEvent | Outcome, None]:
+        artifact = context.conversation.images.get(arguments.image)
+        if artifact is None:
+            known = ", ".join(context.conversation.images)
+            message = f"There is no {arguments.image}. The pictures here are: {known}."
+            raise ToolFailed(ErrorRecord(code="unknown_image", message=message))
+        async for event in context.run_job(ReadText(artifact=artifact)):
+            yield event
+            if isinstance(event, JobFinished) and isinstance(event.output, TextRead):
+                yield self._outcome(context, event.output)
+
+    @staticmethod
+    def _outcome(context: ToolContext, read: TextRead) -> Outcome:
+        if not read.lines:
+            return Outcome(told={"lines": 0, "content": "", "note": "No text was found in the picture."})
+        mean = sum(line.confidence for line in read.lines) / len(read.lines)
+        told: dict[str, Any] = {
+            "text": context.conversation.add_text(read),
+            "lines": len(read.lines),
+            "confidence": round(mean, 3),
+            "content": read.text[: context.result_chars],
+        }
+        if len(read.text) > context.result_chars:
+            told["note"] = "The content is cut off here; the handle stands for all of it."
+        return Outcome(told=told)

@@ -1,0 +1,166 @@
+"""The VLM behind an OpenAI-compatible HTTP server: our own services/vlm, vLLM, Ollama and others.
+
+Maps every way in which such a server can fail to one of our errors; its own words go to the log only.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx2
+
+from orchestrator.vlm.client import Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
+from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmUnavailable
+from shared.events import Usage
+
+log = logging.getLogger(__name__)
+UNREACHABLE = "The vision-language model cannot be reached. Check that its server is running (`./diptych status`)."
+BROKE_OFF = "The vision-language model stopped in the middle of its answer. Try again."
+REFUSED = "The vision-language model's server refused the request. Its log has the reason."
+NONSENSE = "The vision-language model's server answered in a form that is not OpenAI's chat format."
+TOO_LONG = "The conversation is longer than the vision-language model can read. Start a new one, or send less."
+BUSY = "The vision-language model is busy. Try again in a few seconds."
+
+
+class OpenAICompatibleVlm:
+    """Owns an HTTP client; close it with `aclose`."""
+
+    def __init__(self, url: str, name: str, key: str, timeout_s: float) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        timeout = httpx2.Timeout(timeout_s, connect=5)
+        self._http = httpx2.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout, trust_env=False)
+        self._name = name
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def check(self) -> str:
+        """The model's name: as configured, else the first that the server lists."""
+        try:
+            response = await self._http.get("/models", timeout=5)
+            response.raise_for_status()
+            listed = [str(model["id"]) for model in response.json()["data"]]
+        except httpx2.HTTPError as error:
+            raise VlmUnavailable(UNREACHABLE) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise VlmNonsense(NONSENSE) from error
+        if self._name:
+            return self._name
+        if not listed:
+            raise VlmUnavailable(
+                "The vision-language model's server lists no model. Load one, or set DIPTYCH_VLM_NAME."
+            )
+        return listed[0]
+
+    async def answer(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
+    ) -> AsyncIterator[VlmEvent]:
+        body = self._body(self._name or await self.check(), messages, tools, sampling)
+        try:
+            async with self._http.stream("POST", "/chat/completions", json=body) as response:
+                await self._raise_for(response)
+                assembly = _Assembly()
+                async for event in httpx2.EventSource(response):
+                    if event.data == "[DONE]":
+                        break
+                    text = assembly.add(_chunk(event.data))
+                    if text:
+                        yield VlmText(text=text)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise VlmUnavailable(UNREACHABLE) from error
+        except httpx2.HTTPError as error:
+            log.warning("the VLM broke off: %r", error)
+            raise VlmUnavailable(BROKE_OFF) from error
+        for call in assembly.whole_calls():
+            yield call
+        yield assembly.end()
+
+    @staticmethod
+    def _body(
+        name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": name, "messages": messages, "stream": True}
+        body["stream_options"] = {"include_usage": True}
+        if tools:
+            body["tools"] = tools
+        return body | sampling.model_dump(exclude_none=True, exclude_defaults=True)
+
+    @staticmethod
+    async def _raise_for(response: httpx2.Response) -> None:
+        if response.status_code < 400:
+            return
+        text = (await response.aread()).decode("utf-8", "replace")
+        log.warning("the VLM's server answered %d: %.500s", response.status_code, text)
+        if response.status_code == 429:
+            raise Overloaded(BUSY)
+        if "context_length" in text or "maximum context" in text:
+            raise ContextTooLong(TOO_LONG)
+        raise VlmUnavailable(REFUSED)
+
+
+def _chunk(data: str) -> dict[str, Any]:
+    """One chat.completion.chunk. Raises VlmNonsense, or VlmUnavailable for an error sent in mid-stream."""
+    try:
+        chunk = json.loads(data)
+    except ValueError as error:
+        raise VlmNonsense(NONSENSE) from error
+    if not isinstance(chunk, dict):
+        raise VlmNonsense(NONSENSE)
+    if chunk.get("error"):
+        log.warning("the VLM's server failed in mid-answer: %.500s", data)
+        raise VlmUnavailable(BROKE_OFF)
+    return chunk
+
+
+@dataclass
+class _Assembly:
+    """Puts the pieces of one streamed answer together."""
+
+    calls: dict[int, dict[str, str]] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str | None = None
+
+    def add(self, chunk: dict[str, Any]) -> str:
+        """Take one chunk in; returns its text. Raises VlmNonsense."""
+        try:
+            if chunk.get("usage"):
+                self.usage = _usage(chunk["usage"])
+            if not chunk.get("choices"):
+                return ""
+            choice = chunk["choices"][0]
+            delta = choice.get("delta") or {}
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            for piece in delta.get("tool_calls") or ():
+                self._add_call(piece)
+            return str(delta.get("content") or "")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise VlmNonsense(NONSENSE) from error
+
+    def whole_calls(self) -> list[VlmToolCall]:
+        """The calls, now that the stream has ended. Raises VlmUnavailable where it ended too soon."""
+        if self.finish_reason is None:
+            raise VlmUnavailable(BROKE_OFF)
+        return [VlmToolCall(call_id=c["id"], name=c["name"], arguments=c["arguments"]) for c in self.calls.values()]
+
+    def end(self) -> VlmEnd:
+        reason: Literal["stop", "length"] = "length" if self.finish_reason == "length" else "stop"
+        return VlmEnd(finish_reason=reason, usage=self.usage)
+
+    def _add_call(self, piece: dict[str, Any]) -> None:
+        index = int(piece.get("index") or 0)
+        call = self.calls.setdefault(index, {"id": f"call_{index}", "name": "", "arguments": ""})
+        function = piece.get("function") or {}
+        call["id"] = str(piece.get("id") or call["id"])
+        call["name"] += str(function.get("name") or "")
+        call["arguments"] += str(function.get("arguments") or "")
+
+
+def _usage(usage: dict[str, Any]) -> Usage:
+    details = usage.get("prompt_tokens_details") or {}
+    return Usage(
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+        image_tokens=int(details.get("image_tokens") or 0),
+    )

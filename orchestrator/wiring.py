@@ -1,0 +1,54 @@
+"""The objects that requests use, built once per process and found through FastAPI's dependencies."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Annotated
+
+import redis.asyncio
+from fastapi import Depends, Request
+
+from orchestrator.dispatch import JobDispatcher
+from orchestrator.links import Links
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.turns import TurnRunner
+from orchestrator.uploads import Uploads
+from orchestrator.vlm.client import VisionLanguageModel
+from shared.artifacts import ArtifactStore
+from shared.errors import Unauthorized
+from shared.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: OrchestratorSettings
+    ledger: Ledger
+    store: ArtifactStore
+    redis: redis.asyncio.Redis
+    dispatcher: JobDispatcher
+    vlm: VisionLanguageModel
+    links: Links
+    uploads: Uploads
+    turns: TurnRunner
+
+
+def services_of(request: Request) -> Services:
+    return request.app.state.services
+
+
+def has_key(request: Request, settings: OrchestratorSettings) -> bool:
+    """Whether the request may do everything: it carries the key, or none is set."""
+    key = settings.api_key.get_secret_value()
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return not key or (scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), key.encode()))
+
+
+def owner_of(request: Request) -> str:
+    """Who is asking. Raises Unauthorized."""
+    settings = services_of(request).settings
+    if not has_key(request, settings):
+        raise Unauthorized("The API key is missing or wrong. Send it as `Authorization: Bearer <key>`.")
+    return settings.key_owner
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+OwnerDep = Annotated[str, Depends(owner_of)]
