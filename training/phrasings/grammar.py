@@ -1,0 +1,94 @@
+"""Templates with alternatives: `[draw|paint] [me |]{x}` stands for four skeletons.
+
+Knows the syntax and the word lists. Does not know what a template means.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+
+WORDS = Path(__file__).parent / "words"
+SPAN_OPEN, SPAN_CLOSE = "\x01", "\x02"
+"""Stand around a span inside a message that is still being put together."""
+_INNERMOST = re.compile(r"\[([^\[\]]*)\]")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@lru_cache(maxsize=64)
+def lines(name: str) -> tuple[str, ...]:
+    """The templates of `words/NAME.txt`."""
+    text = (WORDS / f"{name}.txt").read_text(encoding="utf-8")
+    return tuple(line for line in text.splitlines() if line.strip())
+
+
+@lru_cache(maxsize=8)
+def sections(name: str) -> dict[str, tuple[str, ...]]:
+    """The templates of a file whose sections begin with `# title`."""
+    found: dict[str, list[str]] = {}
+    for line in lines(name):
+        if line.startswith("# "):
+            found[line[2:]] = []
+        else:
+            found[next(reversed(found))].append(line)
+    return {title: tuple(templates) for title, templates in found.items()}
+
+
+def choose(template: str, rng: Random) -> str:
+    """One of the skeletons a template stands for; slots stay."""
+    while "[" in template:
+        template = _INNERMOST.sub(lambda match: rng.choice(match[1].split("|")), template)
+    return template
+
+
+def fill(skeleton: str, rng: Random, slots: dict[str, str]) -> str:
+    """Puts words into every slot: from `slots`, else from the list of that name.
+
+    Raises KeyError for a slot that is neither.
+    """
+
+    def word(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in slots:
+            return slots[name]
+        if name == "number":
+            return str(rng.randint(2, 99))
+        return fill(choose(rng.choice(lines(SLOT_LISTS[name])), rng), rng, slots)
+
+    return _SLOT.sub(word, skeleton)
+
+
+SLOT_LISTS = {
+    "v": "verbs",
+    "ving": "gerunds",
+    "get": "getting",
+    "rv": "reading_verbs",
+    "it": "its",
+    "doc": "documents",
+    "person": "persons",
+    "noun": "nouns",
+    "adj": "adjectives",
+    "country": "countries",
+}
+"""Which list fills a slot by itself."""
+
+
+def expand(template: str, rng: Random, slots: dict[str, str] | None = None) -> str:
+    """A template with its alternatives chosen and its slots filled."""
+    return fill(choose(template, rng), rng, slots or {})
+
+
+def as_pattern(template: str, kept: frozenset[str] = frozenset({"x", "n"})) -> str:
+    """A regular expression for everything the template can produce, with the slots in `kept` left as they are."""
+    pattern = re.escape(template)
+    pattern = pattern.replace(r"\[", "(?:").replace(r"\]", ")").replace(r"\|", "|")
+
+    def slot(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in kept:
+            return match[0]
+        if name in ("number", "img"):
+            return r"[\w ]+"
+        return "(?:" + "|".join(as_pattern(line, kept) for line in lines(SLOT_LISTS[name])) + ")"
+
+    return re.sub(r"\\\{(\w+)\\\}", slot, pattern)

@@ -1,0 +1,124 @@
+"""Single messages of a person with the right reaction: a drawing, a reading, or an answer in words.
+
+Knows which message wants which tool and which words are the argument. Does not know conversations.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from training.phrasings.dressing import dress, take_span, wrap
+from training.phrasings.grammar import SPAN_CLOSE, SPAN_OPEN, choose, expand, fill, lines, sections
+from training.phrasings.subjects import noun_phrase, subject
+
+_QUESTION_WORDS = ("can", "could", "would", "will", "do", "what", "which", "who", "how", "is", "are", "may", "any", "when", "where")
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+TALK_WEIGHTS = {"beyond": 8, "abilities": 3, "identity": 3, "greeting": 2, "thanks": 3, "okay": 1, "bye": 1, "editing": 2}
+TALK_WEIGHTS |= {"again": 1, "vague": 1}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A message. Exactly one of these holds: `prompt` is set (draw it), `image` is set (read it), `reply` is set."""
+
+    message: str
+    prompt: str = ""
+    """A span of the message."""
+    negative_prompt: str = ""
+    """A span of the message, or empty."""
+    image: str = ""
+    """The handle of the image to read."""
+    reply: str = ""
+
+
+def _is_question(message: str) -> bool:
+    return message.lower().startswith(_QUESTION_WORDS)
+
+
+def drawing(rng: Random) -> Request:
+    """Somebody wants a picture."""
+    if rng.random() < 0.04:
+        return _drawing_without(rng)
+    marked = f"{SPAN_OPEN}{subject(rng)}{SPAN_CLOSE}"
+    if rng.random() < 0.09:
+        return _finish_drawing(marked if rng.random() < 0.6 else wrap(marked, rng, closers="drawing_closers"), rng)
+    message = wrap(expand(rng.choice(lines("drawing")), rng, {"x": marked}), rng, preambles="drawing_preambles", closers="drawing_closers")
+    return _finish_drawing(message, rng)
+
+
+def _finish_drawing(message: str, rng: Random) -> Request:
+    message, prompt = take_span(dress(message, rng, question=_is_question(message)))
+    return Request(message, prompt=prompt)
+
+
+def _drawing_without(rng: Random) -> Request:
+    """A picture and what must not be in it: two spans."""
+    skeleton = choose(rng.choice(lines("negatives")), rng)
+    message = fill(skeleton, rng, {"x": f"{SPAN_OPEN}{noun_phrase(rng)}{SPAN_CLOSE}", "n": "\x03" + noun_phrase(rng) + "\x04"})
+    if rng.random() < 0.5:
+        message = message[0].upper() + message[1:]
+    message, prompt = take_span(message)
+    head, _, rest = message.partition("\x03")
+    unwanted, _, tail = rest.partition("\x04")
+    return Request(head + unwanted + tail, prompt=prompt, negative_prompt=unwanted)
+
+
+def image_words(handle: str, handles: list[str], rng: Random) -> str:
+    """A way to speak of one image among several: "image_2", "the second picture", "the last one"."""
+    noun = rng.choice(("image", "picture", "photo", "one", "page"))
+    at = handles.index(handle)
+    ways = [handle, handle.replace("_", " "), f"{rng.choice(('image', 'picture', 'photo'))} {at + 1}"]
+    if at < len(_ORDINALS) and len(handles) > 1:
+        ways += [f"the {_ORDINALS[at]} {noun}", f"the {_ORDINALS[at]} {noun}"]
+    if at == len(handles) - 1:
+        ways.append(f"the last {noun}")
+    if handle.rpartition("_")[2] != str(at + 1):
+        ways = [handle, handle, f"image {handle.rpartition('_')[2]}"]
+    return rng.choice(ways)
+
+
+def reading(rng: Random, handles: list[str]) -> Request:
+    """Somebody wants to know what an image says; mostly the last one."""
+    if rng.random() < (0.12 if len(handles) == 1 else 0.5):
+        handle = rng.choice(handles)
+        slots = {"img": image_words(handle, handles, rng)}
+        message = expand(rng.choice(lines("reading_numbered")), rng, slots)
+        return Request(dress(message, rng, question=_is_question(message)), image=handle)
+    return Request(reading_words(rng), image=handles[-1])
+
+
+def reading_words(rng: Random) -> str:
+    """A request to read that names no image."""
+    message = wrap(expand(rng.choice(lines("reading")), rng), rng, preambles="reading_preambles", closers="reading_closers")
+    return dress(message, rng, question=_is_question(message))
+
+
+def reading_nothing(rng: Random) -> Request:
+    """Somebody asks to read, but there is no image."""
+    return Request(reading_words(rng), reply=choose(lines("no_image")[0][2:], rng))
+
+
+def looking_words(rng: Random) -> str:
+    """Somebody asks what an image shows."""
+    message = wrap(expand(rng.choice(sections("looking")["what"]), rng), rng, closers=rng.choice((None, None, "reading_closers")))
+    return dress(message, rng, question=_is_question(message))
+
+
+def looking_at_nothing(rng: Random) -> Request:
+    """Somebody asks what an image shows, but there is none."""
+    return Request(looking_words(rng), reply=choose(lines("no_image_looking")[0][2:], rng))
+
+
+def talking(rng: Random) -> Request:
+    """Neither tool is wanted: greetings, thanks, questions about the model, requests beyond it."""
+    kind = rng.choices(list(TALK_WEIGHTS), list(TALK_WEIGHTS.values()))[0]
+    *templates, answer = sections("talking")[kind]
+    weights = [1.0 + template.count("|") for template in templates]
+    message = expand(rng.choices(templates, weights)[0], rng)
+    if kind in ("beyond", "editing", "abilities", "vague") and rng.random() < 0.3:
+        message = wrap(message, rng, closers="reading_closers" if rng.random() < 0.3 else None)
+    return Request(dress(message, rng, question=_is_question(message)), reply=choose(answer[2:], rng))
+
+
+def reply(kind: str, rng: Random) -> str:
+    """A closing sentence after a tool's result: drawn, read, failed_drawing, failed_reading, nothing_read."""
+    return choose(sections("replies")[kind][0], rng)

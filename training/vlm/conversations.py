@@ -1,0 +1,296 @@
+"""Whole conversations as the orchestrator sends them, with the turns that the model shall write.
+
+Knows the order of messages, handles, tools and results. Does not know tokens or pixels.
+"""
+
+import json
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from training.phrasings import requests
+from training.phrasings.subjects import nonsense, subject
+from training.phrasings.tool_schemas import (
+    GENERATE_IMAGE,
+    READ_TEXT,
+    generate_image_schema,
+    other_schemas,
+    read_text_schema,
+)
+from training.vlm.questions import PAGE_ANSWER, STRANGE_ANSWER, about_scene, about_unknown, numbered
+from training.world import Scene, sample_scene
+
+PAGE, STRANGE = "page", "strange"
+"""Pictures outside the world: a document or screenshot; a photo-like image."""
+Picture = Scene | str
+
+_NO_DRAWING = "I cannot draw here: this chat gives me no tool for it."
+_NO_READING = "I cannot read exact text here: this chat gives me no tool for it."
+_ERRORS = (
+    "The worker is not running.",
+    "The job ran out of time.",
+    "No worker took the job in time. Start the worker and try again.",
+    "The prompt is empty.",
+    "The image could not be decoded.",
+    "Cancelled.",
+    "The queue is full. Try again later.",
+    "Out of memory.",
+)
+
+
+@dataclass
+class Conversation:
+    """Messages in OpenAI form, tools as schemas, and one Picture for each image part, in order.
+
+    `handles` are those of the images so far; `read_for_later` counts the texts read so far.
+    """
+
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    handles: list[str] = field(default_factory=list)
+    next_image: int = 1
+    next_text: int = 1
+    can_draw: bool = True
+    can_read: bool = False
+
+    def new_handle(self) -> str:
+        """The handle of the next image, shown or drawn."""
+        handle = f"image_{self.next_image}"
+        self.next_image += 1
+        self.handles.append(handle)
+        return handle
+
+
+def tool_call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
+    """One entry of an assistant message's `tool_calls`."""
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _user(chat: Conversation, message: str, pictures: list[Picture]) -> None:
+    if not pictures:
+        chat.messages.append({"role": "user", "content": message})
+        return
+    parts: list[dict[str, str]] = []
+    for picture in pictures:
+        parts += [{"type": "text", "text": f"{chat.new_handle()}: "}, {"type": "image"}]
+        chat.pictures.append(picture)
+    parts.append({"type": "text", "text": message})
+    chat.messages.append({"role": "user", "content": parts})
+
+
+def _says(chat: Conversation, words: str) -> None:
+    chat.messages.append({"role": "assistant", "content": words})
+
+
+def _calls(chat: Conversation, name: str, arguments: dict[str, str]) -> None:
+    chat.messages.append({"role": "assistant", "content": None, "tool_calls": [tool_call(name, arguments)]})
+
+
+def _result(chat: Conversation, result: dict[str, Any]) -> None:
+    chat.messages.append({"role": "tool", "content": json.dumps(result, ensure_ascii=False)})
+
+
+def _error(rng: Random) -> dict[str, Any]:
+    return {"error": rng.choice(_ERRORS) if rng.random() < 0.7 else " ".join(nonsense(rng) for _ in range(5)) + "."}
+
+
+def _draw(chat: Conversation, request: requests.Request, rng: Random, *, finish: bool) -> None:
+    arguments = {"prompt": request.prompt}
+    if request.negative_prompt:
+        arguments["negative_prompt"] = request.negative_prompt
+    _calls(chat, GENERATE_IMAGE, arguments)
+    if not finish:
+        return
+    if rng.random() < 0.2:
+        _result(chat, _error(rng))
+        _says(chat, requests.reply("failed_drawing", rng))
+        return
+    seed = rng.choice((rng.randrange(100), rng.randrange(2**32)))
+    _result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": seed})
+    _says(chat, requests.reply("drawn", rng))
+
+
+def _read_content(rng: Random) -> str:
+    kind = rng.random()
+    if kind < 0.3:
+        return requests.drawing(rng).message
+    if kind < 0.4:
+        return requests.reading_words(rng)
+    return "\n".join(subject(rng) for _ in range(3))
+
+
+def _read(chat: Conversation, handle: str, rng: Random, *, finish: bool) -> None:
+    _calls(chat, READ_TEXT, {"image": handle})
+    if not finish:
+        return
+    if rng.random() < 0.2:
+        _result(chat, _error(rng))
+        _says(chat, requests.reply("failed_reading", rng))
+        return
+    text = f"text_{chat.next_text}"
+    chat.next_text += 1
+    lines = rng.choice((0, 1, rng.randint(1, 12), rng.randint(2, 80))) if rng.random() < 0.3 else rng.randint(1, 80)
+    confidence = round(rng.uniform(0.5, 1.0), 2) if lines else 0.0
+    content = _read_content(rng) if lines else ""
+    _result(chat, {"text": text, "lines": lines, "confidence": confidence, "content": content})
+    if lines == 0:
+        _says(chat, requests.reply("nothing_read", rng))
+    else:
+        _says(chat, f"{requests.reply('read', rng)}\n\n{{{{{text}}}}}")
+
+
+def _drawing_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, finish: bool) -> None:
+    request = requests.drawing(rng)
+    _user(chat, request.message, pictures)
+    if chat.can_draw:
+        _draw(chat, request, rng, finish=finish)
+    else:
+        _says(chat, _NO_DRAWING)
+
+
+def _reading_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, finish: bool) -> None:
+    first_new = chat.next_image
+    coming = [f"image_{first_new + k}" for k in range(len(pictures))]
+    request = requests.reading(rng, chat.handles + coming)
+    _user(chat, request.message, pictures)
+    if chat.can_read:
+        _read(chat, request.image, rng, finish=finish)
+    else:
+        _says(chat, _NO_READING)
+
+
+def _looking_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None:
+    """Asks about the image that comes with the message."""
+    target = pictures[-1]
+    if isinstance(target, Scene):
+        scenes = [k for k, picture in enumerate(pictures) if isinstance(picture, Scene)]
+        if len(pictures) > 1 and rng.random() < 0.6:
+            chosen = rng.choice(scenes)
+            coming = [f"image_{chat.next_image + k}" for k in range(len(pictures))]
+            scene = pictures[chosen]
+            assert isinstance(scene, Scene)
+            question = numbered(coming[chosen], coming, scene, rng)
+        else:
+            question = about_scene(target, rng)
+    else:
+        question = about_unknown(rng, PAGE_ANSWER if target == PAGE else STRANGE_ANSWER)
+    message = question.message
+    if question.kind in ("what", "outside") and rng.random() < 0.05:
+        message = ""
+    _user(chat, message, pictures)
+    _says(chat, question.answer)
+
+
+def _word_turn(chat: Conversation, rng: Random) -> None:
+    kind = rng.random()
+    if not chat.handles and kind < 0.15:
+        request = requests.reading_nothing(rng)
+    elif not chat.handles and kind < 0.22:
+        request = requests.looking_at_nothing(rng)
+    else:
+        request = requests.talking(rng)
+    _user(chat, request.message, [])
+    _says(chat, request.reply)
+
+
+def _both_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None:
+    """Draw and read in one message: two calls, one after the other."""
+    drawing = requests.drawing(rng)
+    handle = f"image_{chat.next_image + len(pictures) - 1}"
+    joint = rng.choice((" and ", ", and also ", ". Then ", " and then "))
+    _user(chat, f"{drawing.message.rstrip('.?!')}{joint}{rng.choice(('read this', 'read the image', 'tell me what it says'))}", pictures)
+    _draw(chat, drawing, rng, finish=False)
+    _result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": rng.randrange(1000)})
+    _read(chat, handle, rng, finish=True)
+
+
+def sample_picture(rng: Random, *, for_reading: bool) -> Picture:
+    """A page mostly when somebody wants to read, a scene mostly when somebody asks what it shows."""
+    shares = (0.25, 0.6, 0.15) if for_reading else (0.82, 0.12, 0.06)
+    kind = rng.choices(("scene", PAGE, STRANGE), shares)[0]
+    return sample_scene(rng) if kind == "scene" else kind
+
+
+def _offer_tools(chat: Conversation, rng: Random) -> None:
+    """Decides which tools this conversation has; reading is offered once there is an image."""
+    missing = rng.random()
+    chat.can_draw = missing >= 0.07
+    chat.can_read = (bool(chat.pictures) or rng.random() < 0.15) and not 0.04 <= missing < 0.1
+    if missing < 0.04:
+        chat.can_read = False
+    if chat.can_draw:
+        chat.tools.append(generate_image_schema())
+    if chat.can_read:
+        chat.tools.append(read_text_schema(["image_1"]))
+    if rng.random() < 0.06:
+        chat.tools += other_schemas(rng)
+        rng.shuffle(chat.tools)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How often which first turn comes."""
+
+    drawing: float = 5.0
+    reading: float = 2.5
+    looking: float = 1.5
+    words: float = 2.5
+    both: float = 0.1
+    more_turns: float = 0.35
+    """Chance of a further turn, each time."""
+
+
+def conversation(rng: Random, mix: Mix) -> Conversation:
+    """One conversation of one to four turns."""
+    chat = Conversation()
+    if rng.random() < 0.25:
+        chat.next_image = rng.randint(1, 40)
+        chat.next_text = rng.randint(1, 40)
+    kind = rng.choices(
+        ("drawing", "reading", "looking", "words", "both"), (mix.drawing, mix.reading, mix.looking, mix.words, mix.both)
+    )[0]
+    pictures: list[Picture] = []
+    if kind in ("reading", "looking", "both") or rng.random() < 0.12:
+        count = rng.choices((1, 2, 3), (10, 1.5, 0.4))[0]
+        pictures = [sample_picture(rng, for_reading=kind in ("reading", "both")) for _ in range(count)]
+    chat.pictures = list(pictures)
+    _offer_tools(chat, rng)
+    chat.pictures = []
+    if kind == "both" and not (chat.can_draw and chat.can_read):
+        kind = "drawing"
+    going_on = rng.random() < mix.more_turns
+    finish = going_on or rng.random() < 0.35
+    _turn(kind, chat, rng, pictures, finish=finish)
+    while going_on and len(chat.messages) < 12:
+        going_on = rng.random() < mix.more_turns
+        further = rng.choices(("drawing", "reading" if chat.can_read and chat.handles else "words", "words"), (4, 2, 3))[0]
+        _turn(further, chat, rng, [], finish=going_on or rng.random() < 0.3)
+    return chat
+
+
+def _turn(kind: str, chat: Conversation, rng: Random, pictures: list[Picture], *, finish: bool) -> None:
+    if kind == "drawing":
+        _drawing_turn(chat, rng, pictures, finish=finish)
+    elif kind == "reading":
+        _reading_turn(chat, rng, pictures, finish=finish)
+    elif kind == "looking":
+        _looking_turn(chat, rng, pictures)
+    elif kind == "both":
+        _both_turn(chat, rng, pictures)
+    elif pictures:
+        request = requests.talking(rng)
+        _user(chat, request.message, pictures)
+        _says(chat, request.reply)
+    else:
+        _word_turn(chat, rng)
+
+
+def copying(rng: Random) -> Conversation:
+    """Pure copying: a message of nonsense after "draw", which becomes the prompt, whole or up to a closer."""
+    chat = Conversation(tools=[generate_image_schema()] if rng.random() < 0.5 else [])
+    words = " ".join(nonsense(rng) if rng.random() < 0.6 else subject(rng) for _ in range(rng.choice((1, 2, 3, 5))))
+    closer = rng.choice(("", "", " please", ", thanks", ".", " for me"))
+    _user(chat, f"{rng.choice(('draw', 'Draw', 'paint', 'show me', 'I want'))} {words}{closer}", [])
+    _calls(chat, GENERATE_IMAGE, {"prompt": words})
+    return chat
