@@ -72,7 +72,7 @@ def stream(client: httpx.Client, body: dict[str, Any], answer: Answer) -> Iterat
         raise ChatError(f"Diptych is not running at {client.base_url}. Start it with ./diptych up") from error
     except httpx.HTTPError as error:
         raise ChatError(f"The connection to Diptych broke: {error or type(error).__name__}.") from error
-    except ValueError as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ChatError("The server's answer is not a chat stream: is another program on that port?") from error
     if not finished:
         raise ChatError("The answer broke off before its end.")

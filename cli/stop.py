@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 
 import psutil
 
@@ -20,6 +21,17 @@ def is_live(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def wait_gone(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Waits until none of them runs; returns those that still do when time ran out.
+
+    A process that has released the lock, or was sent SIGKILL, still runs for an instant.
+    """
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if is_live(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
 
 
 def group_members(leader: ProcessId) -> list[psutil.Process]:
@@ -49,7 +61,7 @@ def sweep(state: State, *, seconds: float = KILL_S) -> int:
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, timeout=seconds)
+    wait_gone(left, seconds)
     return len(left)
 
 
@@ -65,15 +77,14 @@ def stop(folder: DataFolder) -> int | None:
     elif state:
         sweep(state)
     folder.state.unlink(missing_ok=True)
-    left = [process for process in before if is_live(process)]
-    if left:
+    if left := wait_gone(before, KILL_S):
         raise TimeoutError(f"still running: {', '.join(str(process.pid) for process in left)}")
     return len(before) or None
 
 
 def _stop_supervisor(folder: DataFolder, state: State | None) -> None:
     state = state or _await_state(folder)
-    supervisor = state.supervisor.process()
+    supervisor = state.supervisor.process() if state else None
     if supervisor:
         supervisor.send_signal(signal.SIGTERM)
     if wait_unlocked(folder, ASK_S):
@@ -81,14 +92,14 @@ def _stop_supervisor(folder: DataFolder, state: State | None) -> None:
     if supervisor:
         supervisor.kill()  # its guard then sweeps
     if not wait_unlocked(folder, KILL_S):
-        raise TimeoutError(f"the supervisor (process {state.supervisor.pid}) does not end")
+        raise TimeoutError(f"the process that holds {folder.lock} does not end")
 
 
-def _await_state(folder: DataFolder) -> State:
-    """A supervisor that has just begun has the lock before it has written its state."""
+def _await_state(folder: DataFolder) -> State | None:
+    """One that has just begun has the lock before it has written its state; one that is about to end has no state."""
     deadline = time.monotonic() + KILL_S
-    while time.monotonic() < deadline:
+    while is_locked(folder) and time.monotonic() < deadline:
         if state := State.read(folder):
             return state
         time.sleep(0.05)
-    raise TimeoutError("a supervisor holds the data folder but has not said who it is")
+    return None
