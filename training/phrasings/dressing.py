@@ -9,7 +9,15 @@ from random import Random
 from training.phrasings.grammar import SPAN_CLOSE, SPAN_OPEN, expand, lines
 
 _WORD = re.compile(r"[a-z]{4,}")
-_ABBREVIATIONS = {"you": "u", "please": "plz", "are": "r", "what's": "whats", "I'd": "id", "can't": "cant", "picture": "pic"}
+_ABBREVIATIONS = {
+    "you": "u",
+    "please": "plz",
+    "are": "r",
+    "what's": "whats",
+    "I'd": "id",
+    "can't": "cant",
+    "picture": "pic",
+}
 
 
 def _slip(word: str, rng: Random) -> str:
@@ -59,7 +67,11 @@ def punctuate(message: str, rng: Random, *, question: bool) -> str:
     """Puts an end to the message, or none."""
     if message[-1] in "?!.:)3":
         return message
-    mark = rng.choices(("?", "", "!", "??"), (6, 3, 0.3, 0.4))[0] if question else rng.choices(("", ".", "!", "..."), (5, 4, 1.5, 0.2))[0]
+    mark = (
+        rng.choices(("?", "", "!", "??"), (6, 3, 0.3, 0.4))[0]
+        if question
+        else rng.choices(("", ".", "!", "..."), (5, 4, 1.5, 0.2))[0]
+    )
     return message + mark
 
 

@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
+from training.world import THINGS
+
 WORDS = Path(__file__).parent / "words"
 SPAN_OPEN, SPAN_CLOSE = "\x01", "\x02"
 """Stand around a span inside a message that is still being put together."""
@@ -69,8 +71,20 @@ SLOT_LISTS = {
     "noun": "nouns",
     "adj": "adjectives",
     "country": "countries",
+    "name": "names",
+    "thing_for": "thing_for",
+    "attr": "attributes",
 }
 """Which list fills a slot by itself."""
+_THING = "(?:" + "|".join(name for thing in THINGS for name in (thing.name, *thing.synonyms)) + ")"
+_THINGS = "(?:" + "|".join(thing.plural for thing in THINGS) + ")"
+OPEN_SLOTS = {
+    "number": r"\d+",
+    "img": r"(?:(?:the )?\w+ (?:image|picture|photo|one|page)|(?:image|picture|photo)[_ ]\d+)",
+    "thing": _THING,
+    "things": _THINGS,
+}
+"""Patterns of the slots that callers fill."""
 
 
 def expand(template: str, rng: Random, slots: dict[str, str] | None = None) -> str:
@@ -78,7 +92,7 @@ def expand(template: str, rng: Random, slots: dict[str, str] | None = None) -> s
     return fill(choose(template, rng), rng, slots or {})
 
 
-def as_pattern(template: str, kept: frozenset[str] = frozenset({"x", "n"})) -> str:
+def as_pattern(template: str, kept: frozenset[str] = frozenset({"x", "n", "d"})) -> str:
     """A regular expression for everything the template can produce, with the slots in `kept` left as they are."""
     pattern = re.escape(template)
     pattern = pattern.replace(r"\[", "(?:").replace(r"\]", ")").replace(r"\|", "|")
@@ -87,8 +101,8 @@ def as_pattern(template: str, kept: frozenset[str] = frozenset({"x", "n"})) -> s
         name = match[1]
         if name in kept:
             return match[0]
-        if name in ("number", "img"):
-            return r"[\w ]+"
+        if name not in SLOT_LISTS:
+            return OPEN_SLOTS[name]
         return "(?:" + "|".join(as_pattern(line, kept) for line in lines(SLOT_LISTS[name])) + ")"
 
     return re.sub(r"\\\{(\w+)\\\}", slot, pattern)

@@ -10,9 +10,34 @@ from training.phrasings.dressing import dress, take_span, wrap
 from training.phrasings.grammar import SPAN_CLOSE, SPAN_OPEN, choose, expand, fill, lines, sections
 from training.phrasings.subjects import noun_phrase, subject
 
-_QUESTION_WORDS = ("can", "could", "would", "will", "do", "what", "which", "who", "how", "is", "are", "may", "any", "when", "where")
+_QUESTION_WORDS = (
+    "can",
+    "could",
+    "would",
+    "will",
+    "do",
+    "what",
+    "which",
+    "who",
+    "how",
+    "is",
+    "are",
+    "may",
+    "any",
+    "when",
+    "where",
+)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
-TALK_WEIGHTS = {"beyond": 8, "abilities": 3, "identity": 3, "greeting": 2, "thanks": 3, "okay": 1, "bye": 1, "editing": 2}
+TALK_WEIGHTS = {
+    "beyond": 8,
+    "abilities": 3,
+    "identity": 3,
+    "greeting": 2,
+    "thanks": 3,
+    "okay": 1,
+    "bye": 1,
+    "editing": 2,
+}
 TALK_WEIGHTS |= {"again": 1, "vague": 1}
 
 
@@ -41,7 +66,12 @@ def drawing(rng: Random) -> Request:
     marked = f"{SPAN_OPEN}{subject(rng)}{SPAN_CLOSE}"
     if rng.random() < 0.09:
         return _finish_drawing(marked if rng.random() < 0.6 else wrap(marked, rng, closers="drawing_closers"), rng)
-    message = wrap(expand(rng.choice(lines("drawing")), rng, {"x": marked}), rng, preambles="drawing_preambles", closers="drawing_closers")
+    message = wrap(
+        expand(rng.choice(lines("drawing")), rng, {"x": marked, "d": noun_phrase(rng)}),
+        rng,
+        preambles="drawing_preambles",
+        closers="drawing_closers",
+    )
     return _finish_drawing(message, rng)
 
 
@@ -53,7 +83,9 @@ def _finish_drawing(message: str, rng: Random) -> Request:
 def _drawing_without(rng: Random) -> Request:
     """A picture and what must not be in it: two spans."""
     skeleton = choose(rng.choice(lines("negatives")), rng)
-    message = fill(skeleton, rng, {"x": f"{SPAN_OPEN}{noun_phrase(rng)}{SPAN_CLOSE}", "n": "\x03" + noun_phrase(rng) + "\x04"})
+    message = fill(
+        skeleton, rng, {"x": f"{SPAN_OPEN}{noun_phrase(rng)}{SPAN_CLOSE}", "n": "\x03" + noun_phrase(rng) + "\x04"}
+    )
     if rng.random() < 0.5:
         message = message[0].upper() + message[1:]
     message, prompt = take_span(message)
@@ -88,7 +120,9 @@ def reading(rng: Random, handles: list[str]) -> Request:
 
 def reading_words(rng: Random) -> str:
     """A request to read that names no image."""
-    message = wrap(expand(rng.choice(lines("reading")), rng), rng, preambles="reading_preambles", closers="reading_closers")
+    message = wrap(
+        expand(rng.choice(lines("reading")), rng), rng, preambles="reading_preambles", closers="reading_closers"
+    )
     return dress(message, rng, question=_is_question(message))
 
 
@@ -99,7 +133,9 @@ def reading_nothing(rng: Random) -> Request:
 
 def looking_words(rng: Random) -> str:
     """Somebody asks what an image shows."""
-    message = wrap(expand(rng.choice(sections("looking")["what"]), rng), rng, closers=rng.choice((None, None, "reading_closers")))
+    message = wrap(
+        expand(rng.choice(sections("looking")["what"]), rng), rng, closers=rng.choice((None, None, "reading_closers"))
+    )
     return dress(message, rng, question=_is_question(message))
 
 

@@ -12,8 +12,47 @@ from training.world.captions import PREFIXES
 _ONSETS = ("b", "bl", "br", "d", "dr", "f", "fl", "g", "gl", "gr", "h", "j", "k", "kr", "l", "m", "n", "p", "pl", "qu")
 _ONSETS += ("r", "s", "sk", "sl", "sn", "sp", "st", "t", "tr", "v", "w", "z", "th", "sh", "ch")
 _VOWELS = ("a", "e", "i", "o", "u", "oo", "ea", "ou", "ai", "y")
-_CODAS = ("", "b", "ck", "d", "ft", "g", "l", "ll", "m", "mp", "n", "nd", "ng", "p", "r", "rk", "s", "st", "t", "x", "zz")
-_COUNTS = ("two", "three", "four", "five", "six", "seven", "ten", "a dozen", "many", "some", "several", "a few", "2", "3", "4", "5")
+_CODAS = (
+    "",
+    "b",
+    "ck",
+    "d",
+    "ft",
+    "g",
+    "l",
+    "ll",
+    "m",
+    "mp",
+    "n",
+    "nd",
+    "ng",
+    "p",
+    "r",
+    "rk",
+    "s",
+    "st",
+    "t",
+    "x",
+    "zz",
+)
+_COUNTS = (
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "ten",
+    "a dozen",
+    "many",
+    "some",
+    "several",
+    "a few",
+    "2",
+    "3",
+    "4",
+    "5",
+)
 
 
 def nonsense(rng: Random) -> str:
@@ -54,7 +93,9 @@ def noun_phrase(rng: Random) -> str:
 def general(rng: Random) -> str:
     """A scene from general vocabulary."""
     if rng.random() < 0.06:
-        return rng.choice(lines("names")) + (" " + expand(rng.choice(lines("places")), rng) if rng.random() < 0.3 else "")
+        return rng.choice(lines("famous")) + (
+            " " + expand(rng.choice(lines("places")), rng) if rng.random() < 0.3 else ""
+        )
     words = noun_phrase(rng)
     if rng.random() < 0.12:
         words = f"{words} {rng.choice(('and', 'with', 'and', 'next to', 'behind', 'inside', 'of'))} {noun_phrase(rng)}"
@@ -67,7 +108,9 @@ def general(rng: Random) -> str:
     for _ in range(rng.choices((0, 1, 2, 3), (20, 2, 1, 1))[0]):
         words += expand(rng.choice(lines("styles")), rng)
     if rng.random() < 0.03:
-        words += rng.choice((" called ", " saying ", " with the words ")) + f'"{nonsense(rng)} {rng.choice(lines("nouns"))}"'
+        words += (
+            rng.choice((" called ", " saying ", " with the words ")) + f'"{nonsense(rng)} {rng.choice(lines("nouns"))}"'
+        )
     return words
 
 

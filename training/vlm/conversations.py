@@ -199,7 +199,11 @@ def _both_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None
     drawing = requests.drawing(rng)
     handle = f"image_{chat.next_image + len(pictures) - 1}"
     joint = rng.choice((" and ", ", and also ", ". Then ", " and then "))
-    _user(chat, f"{drawing.message.rstrip('.?!')}{joint}{rng.choice(('read this', 'read the image', 'tell me what it says'))}", pictures)
+    _user(
+        chat,
+        f"{drawing.message.rstrip('.?!')}{joint}{rng.choice(('read this', 'read the image', 'tell me what it says'))}",
+        pictures,
+    )
     _draw(chat, drawing, rng, finish=False)
     _result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": rng.randrange(1000)})
     _read(chat, handle, rng, finish=True)
@@ -264,7 +268,9 @@ def conversation(rng: Random, mix: Mix) -> Conversation:
     _turn(kind, chat, rng, pictures, finish=finish)
     while going_on and len(chat.messages) < 12:
         going_on = rng.random() < mix.more_turns
-        further = rng.choices(("drawing", "reading" if chat.can_read and chat.handles else "words", "words"), (4, 2, 3))[0]
+        further = rng.choices(
+            ("drawing", "reading" if chat.can_read and chat.handles else "words", "words"), (4, 2, 3)
+        )[0]
         _turn(further, chat, rng, [], finish=going_on or rng.random() < 0.3)
     return chat
 

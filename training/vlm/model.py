@@ -89,7 +89,12 @@ class TrainedParts(nn.Module):
 def untrained_vision_config() -> CLIPVisionConfig:
     """The tower's shape, for stages that need no images."""
     return CLIPVisionConfig(
-        hidden_size=192, intermediate_size=768, num_hidden_layers=5, num_attention_heads=4, image_size=128, patch_size=16
+        hidden_size=192,
+        intermediate_size=768,
+        num_hidden_layers=5,
+        num_attention_heads=4,
+        image_size=128,
+        patch_size=16,
     )
 
 

@@ -10,7 +10,7 @@ PAD, END, TOOLS, USER, ASSISTANT, TOOL = "<|pad|>", "<|end|>", "<|tools|>", "<|u
 IMAGE, CALL_BEGIN, CALL_END = "<image>", "<tool_call>", "</tool_call>"
 ROLE_TOKENS = (PAD, END, TOOLS, USER, ASSISTANT, TOOL, IMAGE)
 CALL_TOKENS = (CALL_BEGIN, CALL_END)
-USER_LIMIT, ASSISTANT_LIMIT, RESULT_LIMIT = 1200, 120, 80
+USER_LIMIT, ASSISTANT_LIMIT, RESULT_LIMIT = 1200, 200, 80
 """Characters of each part that are kept."""
 
 Segment = tuple[str, bool]
