@@ -1,28 +1,38 @@
 """Trains the painter's autoencoder (diffusers AutoencoderDC): 8x smaller sides, 8 channels.
 
-Usage: python -m training.autoencoder --minutes 30 [--resume]
+Usage: python -m training.autoencoder --minutes 30 [--resume] [--freeze-encoder]
+Begins as a linear codec (`linear_start`). With `--freeze-encoder` only the decoder learns, so that a
+denoiser can be trained on the latents at the same time.
 Learns on random 64-px crops of the world; the loss is L1 on pixels and on their gradients, plus a
 weak penalty on large latents. Deep Compression Autoencoder: arXiv 2410.10733.
 """
 
 import argparse
+import copy
+import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-from torch import Tensor
+from torch import Tensor, nn
 
+from training.linear_start import start_linear
 from training.run import Run, add_run_arguments, options_from
 from training.world import CANVAS, render, sample_scene
 
 CROP = 64
 LATENT_CHANNELS = 8
-BLOCKS = (48, 48, 64, 128)
-"""Channels at sides 1, 1/2, 1/4, 1/8. No block works at full size, where a CPU spends most of its time."""
+BLOCKS = (16, 32, 64, 128)
 LATENT_PENALTY = 1e-4
 GRADIENT_WEIGHT = 1.0
+NORM_LR_FACTOR = 8.0
+EXPORT_EVERY = 180.0
+"""Seconds between exports."""
+START_CROPS = 400
+"""Crops whose principal components the training begins with."""
 
 
 def build_autoencoder() -> AutoencoderDC:
@@ -33,8 +43,8 @@ def build_autoencoder() -> AutoencoderDC:
         decoder_block_types="ResBlock",
         encoder_block_out_channels=BLOCKS,
         decoder_block_out_channels=BLOCKS,
-        encoder_layers_per_block=(0, 1, 1, 2),
-        decoder_layers_per_block=(0, 2, 3, 3),
+        encoder_layers_per_block=(1, 1, 1, 2),
+        decoder_layers_per_block=(1, 2, 2, 3),
         encoder_qkv_multiscales=((), (), (), ()),
         decoder_qkv_multiscales=((), (), (), ()),
     )
@@ -72,35 +82,53 @@ def psnr(output: Tensor, target: Tensor) -> Tensor:
     return (-10 * error.log10()).mean()
 
 
+def parameter_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """Norms learn faster: the linear start has them at zero, where residual blocks are silent."""
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    norms = [p for name, p in trained if ".norm." in name]
+    others = [p for name, p in trained if ".norm." not in name]
+    return [{"params": norms, "lr": NORM_LR_FACTOR * lr}, {"params": others, "lr": lr}]
+
+
 def train(args: argparse.Namespace) -> None:
     """Trains until the time is up; checkpoints lie in runs/autoencoder."""
     torch.manual_seed(args.seed)
     model = build_autoencoder()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.0)
-    run = Run("autoencoder", model, optimizer, options_from(args, warmup_steps=200))
+    start_linear(model, to_pixels(crops(Random(args.seed), START_CROPS)))
+    model.encoder.requires_grad_(requires_grad=not args.freeze_encoder)
+    optimizer = torch.optim.AdamW(parameter_groups(model, args.lr), betas=(0.9, 0.99), weight_decay=0.0)
+    run = Run("autoencoder", model, optimizer, options_from(args, warmup_steps=100))
     model.to(memory_format=torch.channels_last)
     rng = Random(args.seed * 1_000_003 + run.step)
+    export(run, Path(args.out))
+    exported = time.monotonic()
     for step in run.steps():
         target = to_pixels(crops(rng, args.batch)).to(run.device, memory_format=torch.channels_last)
         with run.autocast():
-            latents = model.encode(target, return_dict=False)[0]
+            with torch.set_grad_enabled(not args.freeze_encoder):
+                latents = model.encode(target, return_dict=False)[0]
             output = model.decode(latents, return_dict=False)[0]
         loss = reconstruction_loss(output, target)
         penalty = LATENT_PENALTY * latents.float().square().mean()
         run.update(loss + penalty, psnr=psnr(output.detach().float(), target) if step % 50 == 49 else 0.0)
+        if time.monotonic() - exported > EXPORT_EVERY:
+            export(run, Path(args.out))
+            exported = time.monotonic()
     export(run, Path(args.out))
 
 
 def export(run: Run, folder: Path) -> None:
     """Writes the averaged weights as a diffusers folder (fp32; the painter's export rounds them)."""
-    run.ema.copy_to(run.model)
-    run.model.save_pretrained(folder)
+    averaged = copy.deepcopy(run.model)
+    run.ema.copy_to(averaged)
+    averaged.save_pretrained(folder)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the painter's autoencoder.")
     add_run_arguments(parser, minutes=30)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--freeze-encoder", action="store_true")
     parser.add_argument("--out", default="runs/autoencoder/export")
     train(parser.parse_args())

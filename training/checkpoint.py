@@ -21,6 +21,12 @@ def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     temporary.replace(path)
 
 
+def make_readable(folder: Path) -> None:
+    """Gives exported files ordinary permissions: safetensors writes them for their owner only."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """The optimizer's state as flat names, "<parameter index>.<key>"."""
     state = optimizer.state_dict()["state"]
@@ -53,9 +59,7 @@ def save_checkpoint(
     temporary.replace(folder / "state.json")
 
 
-def load_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema
-) -> dict[str, Any]:
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema) -> dict[str, Any]:
     """Restores all four and returns the state. Raises RuntimeError when the shapes do not fit."""
     model.load_state_dict(load_file(folder / "weights.safetensors"), strict=False)
     restore_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))

@@ -11,6 +11,7 @@ Knows modules, optimizers and the clock. Does not know models, data or losses.
 
 import argparse
 import json
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -82,9 +83,7 @@ class Run:
     `model` is moved to the device. Learning rates of the optimizer's groups are taken as peaks.
     """
 
-    def __init__(
-        self, name: str, model: nn.Module, optimizer: torch.optim.Optimizer, options: RunOptions
-    ) -> None:
+    def __init__(self, name: str, model: nn.Module, optimizer: torch.optim.Optimizer, options: RunOptions) -> None:
         self.folder = RUNS / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.device = pick_device(options.device)
@@ -165,7 +164,7 @@ class Run:
         self.step += 1
         if self.step % log_every == 0:
             value = float(loss.detach())
-            if value != value or abs(value) == float("inf"):
+            if not math.isfinite(value):
                 raise FloatingPointError(f"loss {value} at step {self.step}")
             self.log(loss=value, **{key: float(metric) for key, metric in metrics.items()})
 

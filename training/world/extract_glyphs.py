@@ -32,9 +32,7 @@ def main(font_file: str) -> None:
     GLYPH_DIR.mkdir(exist_ok=True)
     for thing in THINGS:
         image = draw_glyph(font, thing.emoji)
-        image.quantize(128, method=Image.Quantize.FASTOCTREE).save(
-            glyph_path(thing.name), optimize=True
-        )
+        image.quantize(128, method=Image.Quantize.FASTOCTREE).save(glyph_path(thing.name), optimize=True)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,7 @@ def glyph(name: str, colour: str, side: int) -> tuple[np.ndarray, np.ndarray]:
         rgb = _tinted(rgb, alpha, colour)
     premultiplied = np.concatenate([rgb * alpha[..., None] / 255.0, alpha[..., None]], -1)
     channels = [
-        np.asarray(
-            Image.fromarray(premultiplied[..., k]).resize((side, side), Image.Resampling.BOX)
-        )
-        for k in range(4)
+        np.asarray(Image.fromarray(premultiplied[..., k]).resize((side, side), Image.Resampling.BOX)) for k in range(4)
     ]
     colour_plane = np.stack(channels[:3], -1).astype(np.float32)
     return colour_plane, (channels[3] / 255.0).astype(np.float32)[..., None]

@@ -3,6 +3,7 @@
 Knows how often what occurs. Everything comes from the given `random.Random`.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
@@ -61,10 +62,10 @@ def _in(rng: Random, setting: str) -> Scene:
 _MAKERS = {"single": _single, "count": _count, "pair": _pair, "in": _in}
 
 
-def sample_scene(rng: Random) -> Scene:
-    """One random scene."""
+def sample_scene(rng: Random, kinds: Mapping[str, float] = KIND_WEIGHTS) -> Scene:
+    """One random scene; `kinds` weighs single things, several equal ones, pairs, and one in a container."""
     setting = rng.choice(SETTINGS)
-    kind = rng.choices(list(KIND_WEIGHTS), list(KIND_WEIGHTS.values()))[0]
+    kind = rng.choices(list(kinds), list(kinds.values()))[0]
     return _MAKERS[kind](rng, setting)
 
 
