@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 import redis.asyncio
 from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from orchestrator.api import artifacts, chat_completions, health, jobs, models
-from orchestrator.api.errors import install_error_handlers
+from orchestrator.api.errors import ShapeErrors, install_error_handlers
 from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.links import Links
 from orchestrator.reconciler import Reconciler
@@ -59,20 +61,25 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     ledger.close()
 
 
-def create_app(settings: OrchestratorSettings) -> FastAPI:
-    """The ASGI application."""
+def create_app(
+    settings: OrchestratorSettings,
+    open_all: Callable[[OrchestratorSettings], AbstractAsyncContextManager[Services]] = open_services,
+) -> FastAPI:
+    """The ASGI application around the services that `open_all` opens while it runs."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
+        async with open_all(settings) as services:
             app.state.services = services
             yield
 
-    app = FastAPI(title="Diptych", lifespan=lifespan, max_body_size=settings.max_body_mb * 1024 * 1024)
+    app = FastAPI(title="Diptych", lifespan=lifespan)
     install_error_handlers(app)
     for module in (chat_completions, models, jobs, artifacts, health):
         app.include_router(module.router)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 1024 * 1024)
     if is_loopback(settings.host):  # a page of another site must not reach us through a name of its own
         names = {"localhost", "127.0.0.1", "[::1]", "::1", urlsplit(settings.base_url).hostname or "localhost"}
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(names), www_redirect=False)
+    app.add_middleware(ShapeErrors)  # added last, so outermost: the other two answer in plain text
     return app

@@ -6,7 +6,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 import redis.asyncio
@@ -35,14 +35,15 @@ class JobDispatcher(Protocol):
         ...
 
 
-def send(celery: Celery, ledger: Ledger, job: Job) -> None:
-    """Wake a worker up for the job. Blocks; where the broker is away, the reconciler repeats it later."""
+def send(celery: Celery, ledger: Ledger, job: Job) -> bool:
+    """Wake a worker up for the job. Blocks. False: the broker is away; the reconciler repeats it later."""
     try:
         celery.send_task(job.route.task, args=[job.id], queue=job.route.queue)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("no wake-up could be sent for %s: %s", job.id, error)
-        return
+        return False
     ledger.mark_sent(job.id)
+    return True
 
 
 def ending(job: Job) -> JobEvent | None:
@@ -104,6 +105,34 @@ class CeleryJobDispatcher:
         )
         if await asyncio.to_thread(self._ledger.end_open, job.id, error.record):
             raise error
+
+
+class InProcessDispatcher:
+    """Has jobs done by a direct call instead of Celery and Redis: for tests, and for watching one request whole."""
+
+    def __init__(self, ledger: Ledger, work: Callable[[str, Callable[[JobEvent], None]], None]) -> None:
+        """`work(job_id, emit)` blocks until the job has ended in the ledger, as a worker's runner does."""
+        self._ledger, self._work = ledger, work
+
+    async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
+        await asyncio.to_thread(self._ledger.submit, job)
+        yield JobQueued(job_id=job.id, kind=job.kind)
+        queue: asyncio.Queue[JobEvent | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def emit(event: JobEvent) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+        async def work() -> None:
+            try:
+                await asyncio.to_thread(self._work, job.id, emit)
+            finally:
+                queue.put_nowait(None)
+
+        working = asyncio.create_task(work())
+        while (event := await queue.get()) is not None:
+            yield event
+        await working
 
 
 async def _next(queue: "asyncio.Queue[JobEvent]") -> JobEvent | None:

@@ -59,4 +59,5 @@ class Reconciler:
                 self._ledger.end_open(job.id, CRASHED)
             elif is_due(job, sent_at, sends, now):
                 log.info("%s is sent again (%d wake-ups so far)", job.id, sends)
-                send(self._celery, self._ledger, job)
+                if not send(self._celery, self._ledger, job):
+                    return  # the broker is away: the other jobs would wait for it one by one

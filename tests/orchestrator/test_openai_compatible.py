@@ -1,0 +1,133 @@
+"""The client of the VLM's server against a server that sends whatever bytes the test says, over real HTTP."""
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+
+from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
+from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
+from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmUnavailable
+from shared.events import Usage
+
+MESSAGES = [{"role": "user", "content": "hello"}]
+STREAM = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+
+
+def chunk(delta=None, finish=None, **extra):
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return "data: " + json.dumps({"choices": choices} | extra) + "\n\n"
+
+
+def refusal(status, body):
+    return f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+
+
+@pytest.fixture
+def serving():
+    """A context manager: a client of a server that answers every request with these bytes."""
+
+    @contextlib.asynccontextmanager
+    async def serving(answer: str, timeout_s: float = 5, hang: bool = False):
+        asked, handlers = [], set()
+
+        async def handle(reader, writer):
+            handlers.add(asyncio.current_task())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
+            asked.append(json.loads(await reader.readexactly(length) or "{}"))
+            writer.write(answer.encode())
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+                if hang:
+                    await reader.read()
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s)
+        try:
+            yield vlm, asked
+        finally:
+            await vlm.aclose()
+            server.close()
+            await server.wait_closed()
+            await asyncio.gather(*handlers)
+
+    return serving
+
+
+async def collect(vlm, tools=(), sampling=None):
+    return [event async for event in vlm.answer(MESSAGES, list(tools), sampling or Sampling())]
+
+
+async def test_text_usage_and_the_end_come_through(serving):
+    usage = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"image_tokens": 5}}
+    stream = chunk({"role": "assistant", "content": ""}) + chunk({"content": "Hé"}) + chunk({"content": "llo"}, "stop")
+    async with serving(STREAM + stream + chunk(None, usage=usage) + "data: [DONE]\n\n") as (vlm, asked):
+        events = await collect(vlm, sampling=Sampling(temperature=0.5, stop=("x",)))
+    assert events[:2] == [VlmText(text="Hé"), VlmText(text="llo")]
+    assert events[2] == VlmEnd(usage=Usage(prompt_tokens=7, completion_tokens=2, image_tokens=5))
+    assert asked[0]["model"] == "m"
+    assert (asked[0]["temperature"], asked[0]["stop"]) == (0.5, ["x"])
+    assert "tools" not in asked[0]
+
+
+async def test_calls_are_put_together_from_their_pieces(serving):
+    pieces = [
+        {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]},
+        {"tool_calls": [{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}]},
+    ]
+    stream = "".join(chunk(piece) for piece in pieces) + chunk({}, "tool_calls") + "data: [DONE]\n\n"
+    async with serving(STREAM + stream) as (vlm, _):
+        events = await collect(vlm)
+    assert events[:2] == [
+        VlmToolCall(call_id="a", name="f", arguments='{"x": 1}'),
+        VlmToolCall(call_id="b", name="g", arguments="{}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (STREAM + chunk({"content": "Once"}), VlmUnavailable),
+        (STREAM + "data: not json\n\n", VlmNonsense),
+        (STREAM + "data: [1]\n\n", VlmNonsense),
+        (STREAM + 'data: {"choices": [7]}\n\n', VlmNonsense),
+        (STREAM + 'data: {"choices": {"a": 1}}\n\n', VlmNonsense),
+        (STREAM + 'data: {"error": {"message": "CUDA /home/x"}}\n\n', VlmUnavailable),
+        ("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>", VlmUnavailable),
+        ("garbage\r\n\r\n", VlmUnavailable),
+        ("", VlmUnavailable),
+        (refusal(500, "{}"), VlmUnavailable),
+        (refusal(401, "{}"), VlmUnavailable),
+        (refusal(429, "{}"), Overloaded),
+        (refusal(400, '{"error": {"code": "context_length_exceeded"}}'), ContextTooLong),
+    ],
+)
+async def test_every_way_to_fail_is_one_of_our_errors_and_says_nothing_internal(serving, answer, error):
+    async with serving(answer) as (vlm, _):
+        with pytest.raises(error) as raised:
+            await collect(vlm)
+    assert raised.value.message.endswith(".")
+    assert "/home" not in raised.value.message
+
+
+async def test_silence_has_an_end(serving):
+    async with serving(STREAM, timeout_s=0.2, hang=True) as (vlm, _):
+        with pytest.raises(VlmUnavailable):
+            await collect(vlm)
+
+
+async def test_nobody_there_is_said(unused_tcp_port):
+    vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{unused_tcp_port}/v1", "m", "", 5)
+    with pytest.raises(VlmUnavailable) as raised:
+        await collect(vlm)
+    assert "cannot be reached" in raised.value.message
+    with pytest.raises(VlmUnavailable):
+        await vlm.check()
+    await vlm.aclose()

@@ -1,0 +1,28 @@
+"""Artifacts: written whole, found by hash, never outside their folder."""
+
+import pytest
+
+from shared.artifacts import DirectoryArtifactStore, media_type_of
+from shared.errors import NotFound
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryArtifactStore(tmp_path / "artifacts")
+
+
+def test_what_was_put_can_be_got(store):
+    artifact_id = store.put(b"pixels", "image/png")
+    assert store.get(artifact_id) == b"pixels"
+    assert media_type_of(artifact_id) == "image/png"
+
+
+def test_the_same_bytes_are_kept_once(store, tmp_path):
+    assert store.put(b"pixels", "image/png") == store.put(b"pixels", "image/png")
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+@pytest.mark.parametrize("artifact_id", ["0" * 64 + ".png", "../../etc/passwd", "", "a.png", "0" * 64 + ".exe"])
+def test_what_is_not_there_is_not_found(store, artifact_id):
+    with pytest.raises(NotFound):
+        store.get(artifact_id)

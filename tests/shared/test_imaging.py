@@ -1,0 +1,104 @@
+"""Untrusted pictures: what is accepted comes out clean, everything else is refused with a code and a sentence."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from shared import imaging
+from shared.errors import InvalidImage, RemoteImageRefused
+
+
+def encoded(image: Image.Image, form: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+RED = Image.new("RGB", (64, 32), (200, 10, 10))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_each_supported_format_becomes_an_rgb_png_of_the_same_size(form):
+    decoded = imaging.decode(encoded(RED, form), f"image/{form.lower()}")
+    picture = imaging.open_own(decoded.png)
+    assert (decoded.width, decoded.height) == picture.size == (64, 32)
+    assert all(abs(a - b) < 12 for a, b in zip(picture.getpixel((5, 5)), (200, 10, 10), strict=True))
+
+
+def test_metadata_is_dropped_and_orientation_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    exif[0x010E] = "secret place"
+    decoded = imaging.decode(encoded(RED, "JPEG", exif=exif))
+    assert (decoded.width, decoded.height) == (32, 64)
+    assert b"secret" not in decoded.png
+    assert Image.open(io.BytesIO(decoded.png)).info == {}
+
+
+def test_bytes_after_the_picture_do_not_survive():
+    assert b"<script>" not in imaging.decode(encoded(RED, "PNG") + b"<script>").png
+
+
+def test_transparency_is_laid_over_white():
+    clear = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
+    assert imaging.open_own(imaging.decode(encoded(clear, "PNG")).png).getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_sixteen_bit_grey_is_scaled_and_not_clipped():
+    deep = Image.new("I;16", (16, 16), 32768)
+    assert imaging.open_own(imaging.decode(encoded(deep, "PNG")).png).getpixel((3, 3)) == (128, 128, 128)
+
+
+def test_the_first_frame_of_an_animation_is_taken():
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert imaging.open_own(imaging.decode(gif).png).getpixel((3, 3)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "declared", "code"),
+    [
+        (b"", None, "empty_image_file"),
+        (b"hello", None, "unsupported_image_media_type"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "unsupported_image_media_type"),
+        (encoded(RED, "TIFF"), None, "unsupported_image_media_type"),
+        (encoded(RED, "PNG")[:60], None, "invalid_image"),
+        (encoded(RED, "PNG"), "image/jpeg", "invalid_image_format"),
+        (encoded(Image.new("RGB", (4, 4)), "PNG"), None, "image_too_small"),
+        (encoded(Image.new("L", (2000, 10)), "PNG"), None, "invalid_image_aspect"),
+        (encoded(Image.new("1", (7000, 7000)), "PNG"), None, "image_too_large"),
+        (encoded(Image.new("1", (17000, 1000)), "PNG"), None, "image_too_large"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(imaging.MAX_BYTES), None, "image_file_too_large"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_code(data, declared, code):
+    with pytest.raises(InvalidImage) as refused:
+        imaging.decode(data, declared)
+    assert refused.value.code == code
+    assert refused.value.message == imaging.MESSAGES[code]
+
+
+def test_a_decompression_bomb_is_refused():
+    bomb = bytearray(encoded(Image.new("L", (64, 64)), "PNG"))
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the header now promises 3.6 gigapixels
+    with pytest.raises(InvalidImage):
+        imaging.decode(bytes(bomb))
+
+
+def test_data_urls_give_their_type_and_bytes():
+    url = "data:image/png;base64," + base64.b64encode(b"abc").decode()
+    assert imaging.parse_data_url(url) == ("image/png", b"abc")
+
+
+@pytest.mark.parametrize("url", ["https://example.com/a.png", "file:///etc/passwd", "http://127.0.0.1/", "", "data:,x"])
+def test_other_urls_are_refused(url):
+    with pytest.raises(RemoteImageRefused):
+        imaging.parse_data_url(url)
+
+
+def test_broken_base64_is_refused():
+    with pytest.raises(InvalidImage) as refused:
+        imaging.parse_data_url("data:image/png;base64,@@@")
+    assert refused.value.code == "invalid_base64_image"
