@@ -61,7 +61,7 @@ def _is_question(message: str) -> bool:
 
 def drawing(rng: Random) -> Request:
     """Somebody wants a picture."""
-    if rng.random() < 0.04:
+    if rng.random() < 0.025:
         return _drawing_without(rng)
     marked = f"{SPAN_OPEN}{subject(rng)}{SPAN_CLOSE}"
     if rng.random() < 0.09:
