@@ -67,6 +67,8 @@ class GeneratedImage(Frozen):
     model: str
     seconds: float
     """Time in the painter: text encoding, all steps, decoding."""
+    tokens_dropped: int = 0
+    """Tokens at the prompt's end that the painter could not take in."""
 
 
 class ReadText(Frozen):

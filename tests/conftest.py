@@ -94,13 +94,13 @@ def links():
 def make_services(ledger, store, dispatcher, links, tmp_path):
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
-    def make(vlm, **settings):
+    def make(vlm, served_by=dispatcher, **settings):
         return Services(
             settings=OrchestratorSettings(data=tmp_path, **settings),
             ledger=ledger,
             store=store,
             redis=None,
-            dispatcher=dispatcher,
+            dispatcher=served_by,
             vlm=vlm,
             links=links,
             uploads=Uploads(store),

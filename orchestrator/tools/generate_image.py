@@ -51,6 +51,8 @@ class GenerateImageTool:
     @staticmethod
     def _outcome(context: ToolContext, prompt: str, image: GeneratedImage) -> Outcome:
         handle = context.conversation.add_image(image.artifact, seen=False)
-        told = {"image": handle, "width": image.width, "height": image.height, "seed": image.seed}
+        told: dict[str, Any] = {"image": handle, "width": image.width, "height": image.height, "seed": image.seed}
+        if image.tokens_dropped:
+            told["note"] = "The prompt is longer than the painter can take in; its end had no effect."
         link = context.links.link(image.artifact)
         return Outcome(told=told, shown=markdown_image(prompt, link), image_link=link)
