@@ -42,8 +42,8 @@ class Reader:
     def read(self, png: bytes) -> Iterator[ReadingProgress | TextRead]:
         """Read a picture of our own making (a PNG from the artifact store); a picture without text has no lines.
 
-        Yields a ReadingProgress after the search and after each line (and, with the same step, inside long lines,
-        so that a cancel need not wait for their end), at last the TextRead.
+        Yields a ReadingProgress after the search and after each line (and the same one again between the parts of a
+        line, so that a cancel need not wait for its end), at last the TextRead.
         """
         started = time.perf_counter()
         image: Pixels = np.asarray(open_own(png))[:, :, ::-1].copy()
@@ -64,13 +64,16 @@ class Reader:
         yield TextRead(lines=tuple(found), width=width, height=height, engine=self.models.name, seconds=seconds)
 
     def read_line(self, image: Pixels, quads: Quads, boxes: list[Box]) -> Iterator[Reading | None]:
-        """Recognise the boxes of one line, left to right: None after each part, at last the reading of the line."""
+        """Recognise the boxes of one line, left to right: None between its parts, at last the reading of the line."""
         readings: list[Reading] = []
         for box in boxes:
-            for reading in recognise(self.models.recogniser, get_rotate_crop_image(image, quads[box.index])):
-                if reading is not None:
-                    readings.append(reading)
+            if readings:
                 yield None
+            for reading in recognise(self.models.recogniser, get_rotate_crop_image(image, quads[box.index])):
+                if reading is None:
+                    yield None
+                else:
+                    readings.append(reading)
         yield join(readings)
 
 

@@ -35,7 +35,7 @@ class Reading:
 
 
 def recognise(recogniser: TextRecognizer, crop: Pixels) -> Iterator[Reading | None]:
-    """Read one crop: yields None after each part of it, at last the reading of the whole."""
+    """Read one crop: yields None between its parts, at last the reading of the whole."""
     readings = []
     for part in parts_of(crop):
         if readings:

@@ -1,0 +1,166 @@
+"""Paints: one request in, its steps, previews and picture out. Knows no queue and no artifact store.
+
+Requests share one model. Their denoise steps take turns under a lock, one step at a time; encoding the prompt and
+decoding the latents stay outside it.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from services.diffusion.loading import LoadedPainter, load
+from services.diffusion.prompts import Conditioning
+from services.diffusion.sampling import denoise, fresh_scheduler, initial_noise, model_input
+from services.diffusion.settings import DiffusionSettings
+from shared.errors import InvalidRequest
+from shared.jobs import GenerateImage
+from shared.provenance import Provenance, png_with_provenance
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step `step` of `total` is done. Some schedulers take more steps than were asked for."""
+
+    step: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The picture after `step`, at the latents' size: noise at first."""
+
+    step: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Painted:
+    """The finished picture and the values that were used for it."""
+
+    png: bytes
+    """With its generation parameters inside (shared/provenance.py)."""
+    width: int
+    height: int
+    seed: int
+    steps: int
+    guidance_scale: float
+    model: str
+    seconds: float
+    tokens_dropped: int
+    """Tokens at the prompt's end that the model could not take in; 0 where it has seen all of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request with the painter's defaults filled in."""
+
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+
+
+class Painter:
+    """The painter of one process; may be used from several threads at once."""
+
+    def __init__(self, model: LoadedPainter, settings: DiffusionSettings) -> None:
+        self.model = model
+        self.settings = settings
+        self._one_step_at_a_time = threading.Lock()
+
+    @classmethod
+    def from_settings(cls, settings: DiffusionSettings) -> "Painter":
+        """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py)."""
+        return cls(load(settings), settings)
+
+    def plan(self, work: GenerateImage) -> Plan:
+        """Fill in the defaults. Raises InvalidRequest for a size that this model cannot paint."""
+        model = self.model
+        width, height = work.width or model.size, work.height or model.size
+        if width % model.stride or height % model.stride:
+            raise InvalidRequest(f"This painter's pictures have sides that are multiples of {model.stride} pixels.")
+        if width * height > model.max_pixels:
+            side = int(model.max_pixels**0.5) // model.stride * model.stride
+            raise InvalidRequest(
+                f"{width} × {height} is too large for this painter: it paints at most {model.max_pixels} pixels, "
+                f"such as {side} × {side}; {model.size} × {model.size} is best."
+            )
+        guidance = model.guidance_scale if work.guidance_scale is None else work.guidance_scale
+        return Plan(work.steps or model.steps, guidance, width, height)
+
+    def paint(self, work: GenerateImage) -> Iterator[Step | Preview | Painted]:
+        """Yield a Step after each step, a Preview after some, at last the Painted. Closing the generator cancels.
+
+        The same work gives the same bytes, whatever else is running.
+
+        Raises:
+            InvalidRequest: at the first step, for a size or a number of steps that this model cannot do.
+            JobFailed: the numbers ran out of range.
+        """
+        started = time.perf_counter()
+        plan = self.plan(work)
+        scheduler = fresh_scheduler(self.model.scheduler, plan.steps, self.model.device)
+        guided = plan.guidance_scale > 1.0
+        conditioning = self.model.prompts.encode(work.prompt, work.negative_prompt if guided else None)
+        generator = torch.Generator().manual_seed(work.seed)
+        latents = initial_noise(self.latent_shape(plan), generator, scheduler, self.model.device)
+        total = len(scheduler.timesteps)
+        steps = denoise(
+            self.model.denoiser,
+            scheduler,
+            latents,
+            conditioning,
+            guidance_scale=plan.guidance_scale,
+            generator=generator,
+        )
+        for step in range(1, total + 1):
+            with self._one_step_at_a_time:
+                latents = next(steps)
+            yield Step(step, total)
+            if self.shows_preview(step, total):
+                visible = model_input(scheduler, latents, scheduler.timesteps[step])
+                yield Preview(step, self.model.previewer.preview(visible))
+        png = self.finish(work, plan, conditioning, latents)
+        seconds = time.perf_counter() - started
+        yield Painted(
+            png=png,
+            width=plan.width,
+            height=plan.height,
+            seed=work.seed,
+            steps=plan.steps,
+            guidance_scale=plan.guidance_scale,
+            model=self.model.name,
+            seconds=seconds,
+            tokens_dropped=conditioning.tokens_dropped,
+        )
+
+    def latent_shape(self, plan: Plan) -> tuple[int, int, int, int]:
+        stride = self.model.autoencoder.stride
+        return 1, self.model.denoiser.latent_channels, plan.height // stride, plan.width // stride
+
+    def shows_preview(self, step: int, total: int) -> bool:
+        """Every few steps, and not after the last one: the picture itself follows."""
+        every = self.settings.diffusion_preview_every
+        return every > 0 and step % every == 0 and step < total
+
+    def finish(self, work: GenerateImage, plan: Plan, conditioning: Conditioning, latents: Tensor) -> bytes:
+        """Decode the latents into a PNG that says how it was made."""
+        image = Image.fromarray(self.model.autoencoder.decode(latents))
+        record = Provenance(
+            prompt=work.prompt,
+            negative_prompt=work.negative_prompt if conditioning.guided else "",
+            tokens_dropped=conditioning.tokens_dropped,
+            seed=work.seed,
+            steps=plan.steps,
+            guidance_scale=plan.guidance_scale,
+            width=plan.width,
+            height=plan.height,
+            scheduler=type(self.model.scheduler).__name__,
+            model=self.model.name,
+        )
+        return png_with_provenance(image, record)

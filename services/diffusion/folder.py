@@ -1,0 +1,91 @@
+"""What a painter's folder says about itself, and whether its weights may be read. Knows files, not networks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5", "*.onnx")
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
+"""First bytes of what torch.save writes: a zip, or a bare pickle."""
+
+
+class FolderRefused(ValueError):
+    """The model folder cannot be served; the message is a sentence that says why and what to do."""
+
+
+class FolderDefaults(BaseModel):
+    """`diptych.json`: what a call uses where it says nothing itself. What is None is the family's default."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    steps: int | None = Field(default=None, ge=1, le=150)
+    guidance_scale: float | None = Field(default=None, ge=0, le=30)
+    size: int | None = Field(default=None, ge=64, le=2048)
+    """Side of the square picture that the model was trained for, in pixels."""
+
+
+def read_index(folder: Path) -> dict[str, str]:
+    """The class name of each component in `model_index.json`, and of the pipeline under `_class_name`.
+
+    Raises:
+        FolderRefused: no such folder, or the file is not a pipeline's index.
+    """
+    path = folder / "model_index.json"
+    if not path.is_file():
+        raise FolderRefused(
+            f"{folder} is no diffusers pipeline: it has no model_index.json. Set DIPTYCH_DIFFUSION_MODEL to a folder "
+            "that DiffusionPipeline.save_pretrained wrote."
+        )
+    index = read_json(path)
+    found = {name: value[1] for name, value in index.items() if isinstance(value, list) and len(value) == 2}
+    return {name: value for name, value in found.items() if value} | {"_class_name": str(index.get("_class_name"))}
+
+
+def read_defaults(folder: Path) -> FolderDefaults:
+    """The folder's `diptych.json`, or no defaults where there is none. Raises FolderRefused if it is malformed."""
+    path = folder / "diptych.json"
+    if not path.exists():
+        return FolderDefaults()
+    try:
+        return FolderDefaults.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise FolderRefused(f"{path}: {where}: {first['msg']}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise FolderRefused(f"{path} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise FolderRefused(f"{path} is not a JSON object.")
+    return value
+
+
+def weights_variant(component: Path) -> str | None:
+    """Check that a component's weights are safetensors, and say which variant to load (`fp16`, or None: the plain one).
+
+    Raises:
+        FolderRefused: weights are missing, are pickles, or are pickles under a safetensors name.
+    """
+    files = sorted(component.glob("*.safetensors"))
+    if not files:
+        others = sorted(path.name for pattern in WEIGHTS for path in component.glob(pattern))
+        if others:
+            raise FolderRefused(
+                f"{component} has its weights only as {others[0]}, a format that can run code when it is read or that "
+                "is not supported; save them as safetensors (model.save_pretrained writes them)."
+            )
+        raise FolderRefused(f"{component} has no *.safetensors weights.")
+    for path in files:
+        with path.open("rb") as stream:
+            if stream.read(4).startswith(PICKLE_STARTS):
+                raise FolderRefused(
+                    f"{path} is a pickle under a safetensors name; pickles can run code when they are read."
+                )
+    plain = [path for path in files if ".fp16" not in path.name]
+    return None if plain else "fp16"

@@ -1,0 +1,32 @@
+"""What can be set for the painter. Knows no models."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from shared.settings import ROOT, Settings
+
+
+class DiffusionSettings(Settings):
+    """Settings of a process that paints."""
+
+    diffusion_model: Path = ROOT / "models" / "painter"
+    """Folder of the painter: a diffusers text-to-image pipeline (`model_index.json`) with safetensors weights."""
+
+    diffusion_device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """Where the painter runs; `auto`: the first GPU if there is one, else the CPU."""
+
+    diffusion_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of denoiser and text encoder; `auto`: float32 on a CPU, the family's own on a GPU.
+    The autoencoder always computes in float32: half precision overflows in several."""
+
+    diffusion_threads: int = Field(default=0, ge=0)
+    """CPU threads of torch; 0: torch's own choice (which `OMP_NUM_THREADS` sets)."""
+
+    diffusion_preview_every: int = Field(default=4, ge=0)
+    """Steps from one preview to the next; 0: no previews."""
+
+    diffusion_max_pixels: int | None = Field(default=None, ge=64 * 64)
+    """Pixels that a picture may have; unset: four times those of the model's own size, beyond which models repeat
+    themselves."""

@@ -1,0 +1,80 @@
+"""How a painted picture was made, inside its PNG: for us, for other programs, and as a mark that a machine made it.
+
+Three text chunks: `diptych` (JSON, all values), `parameters` (the line that other image programs read), and an XMP
+packet with IPTC's digital source type. Knows no models.
+"""
+
+import io
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SOFTWARE = "Diptych 0.1.0"
+CHUNK = "diptych"
+XMP_CHUNK = "XML:com.adobe.xmp"
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's term for what a trained model made."""
+XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="{SOFTWARE}"
+ Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/>
+</rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>"""
+
+
+class Provenance(BaseModel):
+    """The values that a picture was painted with: enough to paint it again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    prompt: str
+    negative_prompt: str
+    """Empty where guidance was off and it had no effect."""
+    tokens_dropped: int = 0
+    """Tokens at the prompt's end that the model could not take in."""
+    seed: int
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    scheduler: str
+    model: str
+    software: str = SOFTWARE
+
+    @property
+    def parameters(self) -> str:
+        """The one text block that most image programs write and read."""
+        lines = [self.prompt]
+        if self.negative_prompt:
+            lines.append(f"Negative prompt: {self.negative_prompt}")
+        lines.append(
+            f"Steps: {self.steps}, Sampler: {self.scheduler}, CFG scale: {self.guidance_scale:g}, Seed: {self.seed}, "
+            f"Size: {self.width}x{self.height}, Model: {self.model}, Version: {self.software}"
+        )
+        return "\n".join(lines)
+
+
+def png_with_provenance(image: Image.Image, record: Provenance) -> bytes:
+    """The picture as a PNG with its record inside; the same input gives the same bytes."""
+    info = PngInfo()
+    info.add_itxt(CHUNK, record.model_dump_json())
+    info.add_itxt("parameters", record.parameters)
+    info.add_itxt(XMP_CHUNK, XMP)
+    out = io.BytesIO()
+    image.save(out, "PNG", pnginfo=info, compress_level=6)
+    return out.getvalue()
+
+
+def read_provenance(png: bytes) -> Provenance | None:
+    """The record inside a PNG of our own making; None where there is none."""
+    image = Image.open(io.BytesIO(png), formats=("PNG",))
+    image.load()
+    text = image.info.get(CHUNK)
+    if text is None:
+        return None
+    try:
+        return Provenance.model_validate_json(text)
+    except ValidationError:
+        return None
