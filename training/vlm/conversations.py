@@ -24,6 +24,8 @@ PAGE, STRANGE = "page", "strange"
 """Pictures outside the world: a document or screenshot; a photo-like image."""
 Picture = Scene | str
 
+FOLLOW_UPS = (3, 2, 2, 2, 1)
+"""How often 0, 1 … 4 further questions about the same picture come: an image costs 64 tokens, a question 20."""
 _NO_DRAWING = "I cannot draw here: this chat gives me no tool for it."
 _NO_READING = "I cannot read exact text here: this chat gives me no tool for it."
 _ERRORS = (
@@ -180,6 +182,11 @@ def _looking_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> N
         message = ""
     _user(chat, message, pictures)
     _says(chat, question.answer)
+    if len(pictures) == 1 and isinstance(target, Scene):
+        for _ in range(rng.choices(range(5), FOLLOW_UPS)[0]):
+            question = about_scene(target, rng)
+            _user(chat, question.message, [])
+            _says(chat, question.answer)
 
 
 def _word_turn(chat: Conversation, rng: Random) -> None:

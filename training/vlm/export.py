@@ -7,7 +7,6 @@ The folder loads with AutoModelForImageTextToText and AutoProcessor and needs no
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -81,11 +80,10 @@ def export(run: Path, clip: Path, out: Path) -> LlavaForConditionalGeneration:
     for stale in out.glob("model*.safetensors*"):
         stale.unlink()
     model.half().save_pretrained(out, max_shard_size=SHARD)
+    for shard in out.glob("*.safetensors"):
+        shard.chmod(0o644)
     build_processor(run / "tokenizer").save_pretrained(out)
     (out / "diptych.json").write_text(json.dumps(DIPTYCH, indent=2) + "\n")
-    card = Path(__file__).parent / "model_card.md"
-    if card.exists():
-        shutil.copyfile(card, out / "README.md")
     return model.float()
 
 

@@ -86,6 +86,24 @@ class TrainedParts(nn.Module):
         return nn.functional.cross_entropy(logits, target), (logits.argmax(-1) == target).float().mean()
 
 
+@torch.no_grad()
+def initialise_projector(projector: LlavaMultiModalProjector, features: Tensor) -> None:
+    """Makes the projector standardise what this tower gives, and answer with vectors of a word's size.
+
+    `features` (N, IMAGE_TOKENS, tower width) are of typical pictures. A random start passes on the features' common
+    mean, which then drowns what differs between pictures.
+    """
+    flat = features.flatten(0, 1).float()
+    mean, deviation = flat.mean(0), flat.std(0)
+    first, second = projector.linear_1, projector.linear_2
+    nn.init.orthogonal_(first.weight)
+    first.weight /= deviation
+    first.bias.copy_(-first.weight @ mean)
+    nn.init.normal_(second.weight, std=0.02)
+    inner = nn.functional.gelu(flat @ first.weight.T + first.bias)
+    second.bias.copy_(-second.weight @ inner.mean(0))
+
+
 def untrained_vision_config() -> CLIPVisionConfig:
     """The tower's shape, for stages that need no images."""
     return CLIPVisionConfig(

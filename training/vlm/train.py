@@ -12,13 +12,15 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer, CLIPVisionModel
 
+from training.ema import Ema
 from training.muon import MuonAdamW, muon_groups
 from training.run import RUNS, Run, add_run_arguments, options_from
 from training.vlm.batches import Diet, batches
-from training.vlm.conversations import Mix
-from training.vlm.model import TrainedParts, image_features, untrained_vision_config
+from training.vlm.conversations import Mix, Picture
+from training.vlm.model import TrainedParts, image_features, initialise_projector, untrained_vision_config
 from training.vlm.pictures import PictureSource
 from training.vlm.tokenizer import train_tokenizer
+from training.world import sample_scene
 
 TOKENIZER = RUNS / "vlm" / "tokenizer"
 DIETS = {
@@ -36,6 +38,14 @@ def load_tower(folder: Path) -> nn.Module:
     return tower.requires_grad_(False).eval()
 
 
+def start_projector(run: Run, model: TrainedParts, clip: Path) -> None:
+    """Fits the projector's first weights to the tower; needed once, when images come in."""
+    scenes: list[Picture] = [sample_scene(Random(number)) for number in range(128)]
+    pixels = PictureSource(seed=1, pool=1).batch(scenes, Random(1))
+    initialise_projector(model.projector, image_features(load_tower(clip), pixels).to(run.device))
+    run.ema = Ema(model, run.options.ema_decay)
+
+
 def train(args: argparse.Namespace) -> None:
     """Trains until the time is up."""
     torch.manual_seed(args.seed)
@@ -48,6 +58,8 @@ def train(args: argparse.Namespace) -> None:
     diet = DIETS[args.stage]
     tower = load_tower(Path(args.clip)).to(run.device) if diet.images else None
     source = PictureSource(seed=7) if diet.images else None
+    if args.fresh_projector:
+        start_projector(run, model, Path(args.clip))
     rng = Random(args.seed * 1_000_003 + run.step)
     feed = batches(rng, tokenizer, diet)
     for _ in run.steps():
@@ -65,5 +77,6 @@ if __name__ == "__main__":
     add_run_arguments(parser, minutes=10)
     parser.add_argument("--stage", choices=sorted(DIETS), required=True)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--fresh-projector", action="store_true", help="begin the projector anew for this CLIP")
     parser.add_argument("--clip", default="models/clip")
     train(parser.parse_args())
