@@ -92,7 +92,7 @@ def cpu_name() -> str:
 
 
 def _redis(environment: Mapping[str, str]) -> Finding:
-    if "DIPTYCH_REDIS_URL" in environment:
+    if environment.get("DIPTYCH_REDIS_URL"):
         return Finding("Redis", True, "the one that DIPTYCH_REDIS_URL names")
     binary = find_binary()
     if binary is None:

@@ -22,10 +22,10 @@ def make_plan(folder: DataFolder, *, host: str, port: int, environment: Mapping[
     """
     common = _common(folder, host=host, port=port, environment=environment)
     parts = []
-    if "DIPTYCH_REDIS_URL" not in environment:
+    if not environment.get("DIPTYCH_REDIS_URL"):
         redis, common["DIPTYCH_REDIS_URL"] = _redis(folder)
         parts.append(redis)
-    if "DIPTYCH_VLM_URL" not in environment:
+    if not environment.get("DIPTYCH_VLM_URL"):
         vlm_port = free_port()
         common["DIPTYCH_VLM_URL"] = f"http://127.0.0.1:{vlm_port}/v1"
         listens = {"DIPTYCH_VLM_HOST": "127.0.0.1", "DIPTYCH_VLM_PORT": str(vlm_port)}
