@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training.vlm.conversations import Conversation, Mix, Picture, conversation, copying
+from training.vlm.chat import Conversation, Picture
+from training.vlm.conversations import Mix, conversation, copying
 from training.vlm.model import IMAGE_ID, IMAGE_TOKENS, PAD_ID
 from training.vlm.rendering import segments
 

@@ -3,10 +3,8 @@
 Knows the order of messages, handles, tools and results. Does not know tokens or pixels.
 """
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from training.phrasings import requests
 from training.phrasings.subjects import nonsense, subject
@@ -17,100 +15,40 @@ from training.phrasings.tool_schemas import (
     other_schemas,
     read_text_schema,
 )
+from training.vlm.chat import (
+    PAGE,
+    STRANGE,
+    Conversation,
+    Picture,
+    calls,
+    random_error,
+    result,
+    says,
+    user_says,
+)
 from training.vlm.questions import PAGE_ANSWER, STRANGE_ANSWER, about_scene, about_unknown, numbered
 from training.world import Scene, sample_scene
-
-PAGE, STRANGE = "page", "strange"
-"""Pictures outside the world: a document or screenshot; a photo-like image."""
-Picture = Scene | str
 
 FOLLOW_UPS = (3, 2, 2, 2, 1)
 """How often 0, 1 … 4 further questions about the same picture come: an image costs 64 tokens, a question 20."""
 _NO_DRAWING = "I cannot draw here: this chat gives me no tool for it."
 _NO_READING = "I cannot read exact text here: this chat gives me no tool for it."
-_ERRORS = (
-    "The worker is not running.",
-    "The job ran out of time.",
-    "No worker took the job in time. Start the worker and try again.",
-    "The prompt is empty.",
-    "The image could not be decoded.",
-    "Cancelled.",
-    "The queue is full. Try again later.",
-    "Out of memory.",
-)
-
-
-@dataclass
-class Conversation:
-    """Messages in OpenAI form, tools as schemas, and one Picture for each image part, in order.
-
-    `handles` are those of the images so far; `read_for_later` counts the texts read so far.
-    """
-
-    tools: list[dict[str, Any]] = field(default_factory=list)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
-    handles: list[str] = field(default_factory=list)
-    next_image: int = 1
-    next_text: int = 1
-    can_draw: bool = True
-    can_read: bool = False
-
-    def new_handle(self) -> str:
-        """The handle of the next image, shown or drawn."""
-        handle = f"image_{self.next_image}"
-        self.next_image += 1
-        self.handles.append(handle)
-        return handle
-
-
-def tool_call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
-    """One entry of an assistant message's `tool_calls`."""
-    return {"type": "function", "function": {"name": name, "arguments": arguments}}
-
-
-def _user(chat: Conversation, message: str, pictures: list[Picture]) -> None:
-    if not pictures:
-        chat.messages.append({"role": "user", "content": message})
-        return
-    parts: list[dict[str, str]] = []
-    for picture in pictures:
-        parts += [{"type": "text", "text": f"{chat.new_handle()}: "}, {"type": "image"}]
-        chat.pictures.append(picture)
-    parts.append({"type": "text", "text": message})
-    chat.messages.append({"role": "user", "content": parts})
-
-
-def _says(chat: Conversation, words: str) -> None:
-    chat.messages.append({"role": "assistant", "content": words})
-
-
-def _calls(chat: Conversation, name: str, arguments: dict[str, str]) -> None:
-    chat.messages.append({"role": "assistant", "content": None, "tool_calls": [tool_call(name, arguments)]})
-
-
-def _result(chat: Conversation, result: dict[str, Any]) -> None:
-    chat.messages.append({"role": "tool", "content": json.dumps(result, ensure_ascii=False)})
-
-
-def _error(rng: Random) -> dict[str, Any]:
-    return {"error": rng.choice(_ERRORS) if rng.random() < 0.7 else " ".join(nonsense(rng) for _ in range(5)) + "."}
 
 
 def _draw(chat: Conversation, request: requests.Request, rng: Random, *, finish: bool) -> None:
     arguments = {"prompt": request.prompt}
     if request.negative_prompt:
         arguments["negative_prompt"] = request.negative_prompt
-    _calls(chat, GENERATE_IMAGE, arguments)
+    calls(chat, GENERATE_IMAGE, arguments)
     if not finish:
         return
     if rng.random() < 0.2:
-        _result(chat, _error(rng))
-        _says(chat, requests.reply("failed_drawing", rng))
+        result(chat, random_error(rng))
+        says(chat, requests.reply("failed_drawing", rng))
         return
     seed = rng.choice((rng.randrange(100), rng.randrange(2**32)))
-    _result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": seed})
-    _says(chat, requests.reply("drawn", rng))
+    result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": seed})
+    says(chat, requests.reply("drawn", rng))
 
 
 def _read_content(rng: Random) -> str:
@@ -123,43 +61,43 @@ def _read_content(rng: Random) -> str:
 
 
 def _read(chat: Conversation, handle: str, rng: Random, *, finish: bool) -> None:
-    _calls(chat, READ_TEXT, {"image": handle})
+    calls(chat, READ_TEXT, {"image": handle})
     if not finish:
         return
     if rng.random() < 0.2:
-        _result(chat, _error(rng))
-        _says(chat, requests.reply("failed_reading", rng))
+        result(chat, random_error(rng))
+        says(chat, requests.reply("failed_reading", rng))
         return
     text = f"text_{chat.next_text}"
     chat.next_text += 1
     lines = rng.choice((0, 1, rng.randint(1, 12), rng.randint(2, 80))) if rng.random() < 0.3 else rng.randint(1, 80)
     confidence = round(rng.uniform(0.5, 1.0), 2) if lines else 0.0
     content = _read_content(rng) if lines else ""
-    _result(chat, {"text": text, "lines": lines, "confidence": confidence, "content": content})
+    result(chat, {"text": text, "lines": lines, "confidence": confidence, "content": content})
     if lines == 0:
-        _says(chat, requests.reply("nothing_read", rng))
+        says(chat, requests.reply("nothing_read", rng))
     else:
-        _says(chat, f"{requests.reply('read', rng)}\n\n{{{{{text}}}}}")
+        says(chat, f"{requests.reply('read', rng)}\n\n{{{{{text}}}}}")
 
 
 def _drawing_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, finish: bool) -> None:
     request = requests.drawing(rng)
-    _user(chat, request.message, pictures)
+    user_says(chat, request.message, pictures)
     if chat.can_draw:
         _draw(chat, request, rng, finish=finish)
     else:
-        _says(chat, _NO_DRAWING)
+        says(chat, _NO_DRAWING)
 
 
 def _reading_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, finish: bool) -> None:
     first_new = chat.next_image
     coming = [f"image_{first_new + k}" for k in range(len(pictures))]
     request = requests.reading(rng, chat.handles + coming)
-    _user(chat, request.message, pictures)
+    user_says(chat, request.message, pictures)
     if chat.can_read:
         _read(chat, request.image, rng, finish=finish)
     else:
-        _says(chat, _NO_READING)
+        says(chat, _NO_READING)
 
 
 def _looking_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None:
@@ -180,13 +118,13 @@ def _looking_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> N
     message = question.message
     if question.kind in ("what", "outside") and rng.random() < 0.05:
         message = ""
-    _user(chat, message, pictures)
-    _says(chat, question.answer)
+    user_says(chat, message, pictures)
+    says(chat, question.answer)
     if len(pictures) == 1 and isinstance(target, Scene):
         for _ in range(rng.choices(range(5), FOLLOW_UPS)[0]):
             question = about_scene(target, rng)
-            _user(chat, question.message, [])
-            _says(chat, question.answer)
+            user_says(chat, question.message, [])
+            says(chat, question.answer)
 
 
 def _word_turn(chat: Conversation, rng: Random) -> None:
@@ -197,8 +135,8 @@ def _word_turn(chat: Conversation, rng: Random) -> None:
         request = requests.looking_at_nothing(rng)
     else:
         request = requests.talking(rng)
-    _user(chat, request.message, [])
-    _says(chat, request.reply)
+    user_says(chat, request.message, [])
+    says(chat, request.reply)
 
 
 def _both_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None:
@@ -206,13 +144,13 @@ def _both_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None
     drawing = requests.drawing(rng)
     handle = f"image_{chat.next_image + len(pictures) - 1}"
     joint = rng.choice((" and ", ", and also ", ". Then ", " and then "))
-    _user(
+    user_says(
         chat,
         f"{drawing.message.rstrip('.?!')}{joint}{rng.choice(('read this', 'read the image', 'tell me what it says'))}",
         pictures,
     )
     _draw(chat, drawing, rng, finish=False)
-    _result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": rng.randrange(1000)})
+    result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": rng.randrange(1000)})
     _read(chat, handle, rng, finish=True)
 
 
@@ -293,8 +231,8 @@ def _turn(kind: str, chat: Conversation, rng: Random, pictures: list[Picture], *
         _both_turn(chat, rng, pictures)
     elif pictures:
         request = requests.talking(rng)
-        _user(chat, request.message, pictures)
-        _says(chat, request.reply)
+        user_says(chat, request.message, pictures)
+        says(chat, request.reply)
     else:
         _word_turn(chat, rng)
 
@@ -304,6 +242,6 @@ def copying(rng: Random) -> Conversation:
     chat = Conversation(tools=[generate_image_schema()] if rng.random() < 0.5 else [])
     words = " ".join(nonsense(rng) if rng.random() < 0.6 else subject(rng) for _ in range(rng.choice((1, 2, 3, 5))))
     closer = rng.choice(("", "", " please", ", thanks", ".", " for me"))
-    _user(chat, f"{rng.choice(('draw', 'Draw', 'paint', 'show me', 'I want'))} {words}{closer}", [])
-    _calls(chat, GENERATE_IMAGE, {"prompt": words})
+    user_says(chat, f"{rng.choice(('draw', 'Draw', 'paint', 'show me', 'I want'))} {words}{closer}", [])
+    calls(chat, GENERATE_IMAGE, {"prompt": words})
     return chat

@@ -1,6 +1,6 @@
 """Measures an exported VLM through the server's own engine: grammar, copy constraint and all.
 
-Usage: python -m training.vlm.evaluate [--model models/vlm] [--part phrasings|images|all] [--set held_out|development]
+Usage: python -m training.vlm.evaluate [--model models/vlm] [--part all] [--set held_out|development]
 Prints JSON; what went wrong lies in runs/vlm/evaluation-PART.json.
 """
 
@@ -8,8 +8,9 @@ import argparse
 import base64
 import io
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
@@ -25,7 +26,8 @@ from services.vlm.request import ChatRequest
 from services.vlm.settings import VlmSettings
 from training.phrasings.tool_schemas import GENERATE_IMAGE, generate_image_schema, read_text_schema
 from training.run import RUNS
-from training.vlm.conversations import PAGE, STRANGE, Picture
+from training.vlm.chat import PAGE, STRANGE, Conversation, Picture
+from training.vlm.conversations import Mix, conversation
 from training.vlm.pictures import PictureSource
 from training.vlm.questions import PAGE_ANSWER, STRANGE_ANSWER, about_scene, about_unknown
 from training.world import sample_scene
@@ -33,6 +35,7 @@ from training.world import sample_scene
 SETS = Path("training/phrasings/evaluation")
 SEED = 990_017
 """Training uses other seeds; its scenes come from the same distribution."""
+FAILURE = re.compile("not work|could not|no text")
 KINDS = ("what", "count", "colour", "present", "where", "background")
 
 
@@ -76,8 +79,12 @@ class Asker:
             url = data_url(self.pictures.pixels(picture, self.rng))
             content += [{"type": "text", "text": "image_1: "}, {"type": "image_url", "image_url": {"url": url}}]
         content.append({"type": "text", "text": message})
-        body = {"model": self.engine.vlm.name, "messages": [{"role": "user", "content": content}], "tools": tools}
-        return self.engine.answer(ChatRequest.model_validate(body | {"temperature": 0}))
+        return self.send({"messages": [{"role": "user", "content": content}], "tools": tools})
+
+    def send(self, body: dict[str, Any]) -> Answer:
+        """The answer to a request; an empty list of tools counts as none."""
+        body = {"model": self.engine.vlm.name, "temperature": 0} | {k: v for k, v in body.items() if v}
+        return self.engine.answer(ChatRequest.model_validate(body))
 
 
 def data_url(pixels: np.ndarray) -> str:
@@ -154,6 +161,57 @@ def evaluate_images(asker: Asker, count: int) -> dict[str, Any]:
     return {name: asdict(share(values)) for name, values in sorted(outcomes.items())}
 
 
+def as_request(chat: Conversation, pixels: Callable[[Picture], np.ndarray]) -> dict[str, Any]:
+    """A conversation as a client sends it: images as data URLs, calls with ids and arguments as JSON text."""
+    pictures = iter(chat.pictures)
+    messages: list[dict[str, Any]] = []
+    for message in chat.messages:
+        sent = dict(message)
+        if isinstance(message["content"], list):
+            sent["content"] = [
+                {"type": "image_url", "image_url": {"url": data_url(pixels(next(pictures)))}}
+                if part["type"] == "image"
+                else part
+                for part in message["content"]
+            ]
+        if message["role"] == "tool":
+            sent["tool_call_id"] = "call_1"
+        if "tool_calls" in message:
+            function = message["tool_calls"][0]["function"]
+            written = function | {"arguments": json.dumps(function["arguments"])}
+            sent["tool_calls"] = [{"id": "call_1", "type": "function", "function": written}]
+        messages.append(sent)
+    return {"messages": messages, "tools": chat.tools}
+
+
+def evaluate_results(asker: Asker, count: int) -> dict[str, Any]:
+    """Answers to tool results in whole conversations: no further call, and the handle of a text copied right."""
+    rng = Random(SEED + 2)
+    outcomes: dict[str, list[bool]] = defaultdict(list)
+    wrong: list[dict[str, str]] = []
+    while sum(map(len, outcomes.values())) < count:
+        chat = conversation(rng, Mix(looking=0, both=0, more_turns=0.6))
+        while chat.messages and not (chat.messages[-1]["role"] == "assistant" and chat.messages[-2]["role"] == "tool"):
+            chat.messages.pop()
+        if not chat.messages:
+            continue
+        wanted = chat.messages.pop()["content"]
+        seen = sum(
+            part["type"] == "image" for m in chat.messages if isinstance(m["content"], list) for part in m["content"]
+        )
+        chat.pictures = chat.pictures[:seen]
+        answer = asker.send(as_request(chat, lambda picture: asker.pictures.pixels(picture, asker.rng)))
+        handle, failed = wanted.partition("{{")[2], bool(FAILURE.search(wanted))
+        kind = "text quoted by its handle" if handle else "failure said" if failed else "picture announced"
+        good = not answer.calls and bool(answer.text) and bool(FAILURE.search(answer.text)) == failed
+        good = good and (handle in answer.text if handle else "{{" not in answer.text)
+        outcomes[kind].append(good)
+        if not good:
+            wrong.append({"result": str(chat.messages[-1]["content"])[:100], "wanted": wanted, "got": answer.text})
+    save("results", wrong)
+    return {name: asdict(share(values)) for name, values in sorted(outcomes.items())}
+
+
 def save(part: str, rows: list[dict[str, Any]]) -> None:
     """Keeps what went wrong, for reading."""
     target = RUNS / "vlm" / f"evaluation-{part}.json"
@@ -165,7 +223,7 @@ def main() -> None:
     """Prints the figures of the chosen parts."""
     parser = argparse.ArgumentParser(description="Evaluate an exported VLM.")
     parser.add_argument("--model", type=Path, default=Path("models/vlm"))
-    parser.add_argument("--part", choices=("phrasings", "images", "all"), default="all")
+    parser.add_argument("--part", choices=("phrasings", "results", "images", "all"), default="all")
     parser.add_argument("--set", dest="name", choices=("held_out", "development"), default="held_out")
     parser.add_argument("--count", type=int, default=60, help="pictures for each kind of question")
     parser.add_argument("--threads", type=int, default=1)
@@ -174,6 +232,8 @@ def main() -> None:
     figures: dict[str, Any] = {}
     if args.part in ("phrasings", "all"):
         figures["phrasings"] = evaluate_phrasings(asker, args.name)
+    if args.part in ("results", "all"):
+        figures["results"] = evaluate_results(asker, args.count)
     if args.part in ("images", "all"):
         figures["images"] = evaluate_images(asker, args.count)
     print(json.dumps(figures, indent=1))

@@ -13,7 +13,7 @@ _LOOK_BACK = 7.0
 """Size of the constant query and key: the previous token gets some 6 nats more than its neighbours."""
 _SLOW_FROM = 11
 """Rotary frequencies from here on turn too little within a message to disturb matching."""
-_MATCH = 0.6
+_MATCH = 1.8
 _NOTE = 0.125
 _PROPOSE = 0.125
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.phrasings import requests
 from training.phrasings.subjects import general
-from training.vlm.conversations import PAGE, Picture
+from training.vlm.chat import PAGE, Picture
 from training.world import CANVAS, Scene, render
 
 FONT_FOLDERS = ("/usr/share/fonts",)

@@ -16,7 +16,8 @@ from training.ema import Ema
 from training.muon import MuonAdamW, muon_groups
 from training.run import RUNS, Run, add_run_arguments, options_from
 from training.vlm.batches import Diet, batches
-from training.vlm.conversations import Mix, Picture
+from training.vlm.chat import Picture
+from training.vlm.conversations import Mix
 from training.vlm.model import TrainedParts, image_features, initialise_projector, untrained_vision_config
 from training.vlm.pictures import PictureSource
 from training.vlm.tokenizer import train_tokenizer
