@@ -1,0 +1,304 @@
+"""The painter as a whole, on tiny random models: against diffusers' own pipelines, and its promises."""
+
+import hashlib
+import io
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    DDIMScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    LCMScheduler,
+    PNDMScheduler,
+    UniPCMultistepScheduler,
+)
+from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from PIL import Image
+
+from services.diffusion.engine import Painted, Painter, Preview, Step
+from services.diffusion.settings import DiffusionSettings
+from shared.errors import InvalidRequest, JobFailed
+from shared.jobs import GenerateImage
+from shared.provenance import read_provenance
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def stable_diffusion(stable_diffusion_folder) -> Painter:
+    return Painter.from_settings(DiffusionSettings(diffusion_model=stable_diffusion_folder))
+
+
+@pytest.fixture(scope="module")
+def sana(sana_folder) -> Painter:
+    return Painter.from_settings(DiffusionSettings(diffusion_model=sana_folder))
+
+
+def work(**values) -> GenerateImage:
+    return GenerateImage(**{"prompt": "an orange cat", "seed": 7, "steps": 5} | values)
+
+
+def result(events) -> Painted:
+    *_, painted = events
+    assert isinstance(painted, Painted)
+    return painted
+
+
+@pytest.fixture
+def latents_of(monkeypatch):
+    """A function that paints and gives back what was decoded."""
+
+    def paint(painter: Painter, request: GenerateImage) -> torch.Tensor:
+        seen = []
+        decode = painter.model.autoencoder.decode
+        with monkeypatch.context() as patch:
+            patch.setattr(painter.model.autoencoder, "decode", lambda latents: seen.append(latents) or decode(latents))
+            result(painter.paint(request))
+        return seen[0]
+
+    return paint
+
+
+def noise(request: GenerateImage, *shape: int) -> tuple[torch.Tensor, torch.Generator]:
+    generator = torch.Generator().manual_seed(request.seed)
+    return torch.randn(shape, generator=generator), generator
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        DDIMScheduler,
+        EulerDiscreteScheduler,
+        EulerAncestralDiscreteScheduler,
+        HeunDiscreteScheduler,
+        PNDMScheduler,
+        UniPCMultistepScheduler,
+    ],
+)
+@pytest.mark.parametrize("guidance", [1.0, 6.5])
+def test_the_loop_agrees_with_stable_diffusions_pipeline(
+    stable_diffusion, stable_diffusion_folder, latents_of, scheduler, guidance
+):
+    pipeline = StableDiffusionPipeline.from_pretrained(stable_diffusion_folder)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
+    painter = with_scheduler(stable_diffusion, pipeline.scheduler)
+    request = work(guidance_scale=guidance, negative_prompt="blue", width=80, height=64)
+    latents, generator = noise(request, 1, 4, 32, 40)
+
+    ours = latents_of(painter, request)
+
+    theirs = pipeline(
+        request.prompt,
+        negative_prompt="blue",
+        width=80,
+        height=64,
+        num_inference_steps=5,
+        guidance_scale=guidance,
+        latents=latents,
+        generator=generator,
+        output_type="latent",
+    ).images
+    assert theirs.std() > 0.01
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def with_scheduler(painter: Painter, scheduler) -> Painter:
+    return Painter(replace(painter.model, scheduler=scheduler), painter.settings)
+
+
+@pytest.mark.parametrize("guidance", [0.0, 3.0])
+def test_the_loop_agrees_with_sanas_pipeline(sana, sana_folder, latents_of, guidance):
+    pipeline = SanaPipeline.from_pretrained(sana_folder)
+    pipeline.set_progress_bar_config(disable=True)
+    request = work(guidance_scale=guidance, negative_prompt="blue")
+    latents, _ = noise(request, 1, 8, 8, 8)
+
+    ours = latents_of(sana, request)
+
+    theirs = pipeline(
+        request.prompt,
+        negative_prompt="blue",
+        width=64,
+        height=64,
+        num_inference_steps=5,
+        guidance_scale=guidance,
+        latents=latents,
+        output_type="latent",
+        use_resolution_binning=False,
+        complex_human_instruction=None,
+        max_sequence_length=sana.model.prompts.length,
+    ).images
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_steps_are_counted_up_to_what_the_scheduler_really_does(stable_diffusion):
+    painter = with_scheduler(stable_diffusion, PNDMScheduler(skip_prk_steps=True, steps_offset=1))
+
+    events = list(painter.paint(work(steps=5)))
+
+    steps = [event for event in events if isinstance(event, Step)]
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert {step.total for step in steps} == {6}
+    assert result(events).steps == 5
+
+
+def test_the_folders_defaults_fill_in_what_the_request_leaves_open(sana):
+    painted = result(sana.paint(work(steps=None)))
+    assert (painted.steps, painted.guidance_scale, painted.width, painted.height) == (6, 3.0, 64, 64)
+    assert painted.model == "tiny-sana"
+
+
+def test_the_family_and_the_networks_own_size_are_the_defaults_without_a_diptych_json(stable_diffusion):
+    plan = stable_diffusion.plan(work(steps=None))
+    assert (plan.steps, plan.guidance_scale, plan.width, plan.height) == (30, 7.5, 64, 64)
+
+
+def test_previews_are_small_jpegs_of_the_latents_size_every_few_steps(stable_diffusion):
+    events = list(stable_diffusion.paint(work(steps=9)))
+    previews = [event for event in events if isinstance(event, Preview)]
+
+    assert [preview.step for preview in previews] == [4, 8]
+    for preview in previews:
+        image = Image.open(io.BytesIO(preview.jpeg))
+        assert image.format == "JPEG"
+        assert image.size == (32, 32)
+        assert len(preview.jpeg) <= 4096
+        assert np.asarray(image).std() > 1
+
+
+def test_previews_do_not_change_the_picture(stable_diffusion):
+    painter = with_scheduler(stable_diffusion, EulerDiscreteScheduler())
+    settings = painter.settings
+    quiet = Painter(painter.model, settings.model_copy(update={"diffusion_preview_every": 0}))
+    often = Painter(painter.model, settings.model_copy(update={"diffusion_preview_every": 1}))
+
+    assert not any(isinstance(event, Preview) for event in quiet.paint(work()))
+    assert result(quiet.paint(work())).png == result(often.paint(work())).png
+
+
+def test_the_same_work_gives_the_same_bytes_and_another_seed_another_picture(sana):
+    first, again, other = (result(sana.paint(work(seed=seed))).png for seed in (7, 7, 8))
+    assert first == again
+    assert first != other
+
+
+def test_a_fresh_process_paints_the_same_bytes(sana, sana_folder):
+    script = (
+        "import sys, hashlib\n"
+        "from services.diffusion.engine import Painter\n"
+        "from services.diffusion.settings import DiffusionSettings\n"
+        "from shared.jobs import GenerateImage\n"
+        "painter = Painter.from_settings(DiffusionSettings(diffusion_model=sys.argv[1]))\n"
+        "*_, painted = painter.paint(GenerateImage(prompt='an orange cat', seed=7, steps=5))\n"
+        "print(hashlib.sha256(painted.png).hexdigest())\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(sana_folder)],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == hashlib.sha256(result(sana.paint(work())).png).hexdigest()
+
+
+def test_requests_whose_steps_alternate_do_not_disturb_each_other(sana):
+    alone = [result(sana.paint(work(seed=seed))).png for seed in (1, 2)]
+    first, second = sana.paint(work(seed=1)), sana.paint(work(seed=2))
+    last_first = last_second = None
+    for one, other in zip(first, second, strict=True):
+        last_first, last_second = one, other
+    assert [last_first.png, last_second.png] == alone
+
+
+def test_closing_between_steps_cancels_and_leaves_the_painter_free(sana, monkeypatch):
+    calls = []
+    predict = sana.model.denoiser.predict
+    monkeypatch.setattr(sana.model.denoiser, "predict", lambda *given: calls.append(1) or predict(*given))
+    painting = sana.paint(work(steps=50))
+    for _ in range(3):
+        next(painting)
+
+    painting.close()
+
+    assert len(calls) == 3
+    assert not sana._one_step_at_a_time.locked()
+    assert result(sana.paint(work(steps=2))).steps == 2
+
+
+def test_without_guidance_the_denoiser_sees_one_row(sana, monkeypatch):
+    rows = []
+    predict = sana.model.denoiser.predict
+    monkeypatch.setattr(
+        sana.model.denoiser, "predict", lambda latents, *given: rows.append(len(latents)) or predict(latents, *given)
+    )
+    result(sana.paint(work(steps=2, guidance_scale=1.0)))
+    result(sana.paint(work(steps=2, guidance_scale=1.5)))
+    assert rows == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 150])
+def test_few_and_many_steps_are_done(sana, steps):
+    events = list(sana.paint(work(steps=steps)))
+    assert sum(isinstance(event, Step) for event in events) == steps
+    assert Image.open(io.BytesIO(result(events).png)).size == (64, 64)
+
+
+def test_sides_must_fit_the_latents_and_their_patches(sana, stable_diffusion):
+    with pytest.raises(InvalidRequest, match="multiples of 16"):
+        next(sana.paint(work(width=72)))
+    assert result(sana.paint(work(width=80, height=64))).width == 80
+    assert stable_diffusion.plan(work(width=72)).width == 72
+
+
+def test_a_size_beyond_the_model_is_refused_with_one_that_fits(sana):
+    with pytest.raises(InvalidRequest, match=r"at most 16384 pixels, such as 128 × 128; 64 × 64 is best"):
+        next(sana.paint(work(width=256, height=128)))
+
+
+def test_a_number_of_steps_that_the_scheduler_cannot_do_is_refused(stable_diffusion):
+    painter = with_scheduler(stable_diffusion, LCMScheduler(original_inference_steps=50))
+    with pytest.raises(InvalidRequest, match="cannot do 60 steps"):
+        next(painter.paint(work(steps=60)))
+
+
+def test_numbers_out_of_range_are_an_error_and_not_a_black_picture(sana, monkeypatch):
+    predict = sana.model.denoiser.predict
+    monkeypatch.setattr(sana.model.denoiser, "predict", lambda *given: predict(*given) * math.nan)
+    with pytest.raises(JobFailed, match="out of range"):
+        list(sana.paint(work()))
+
+
+def test_what_does_not_fit_of_a_long_prompt_is_said(sana):
+    short, long = "a cat", "a cat " * 40
+    assert result(sana.paint(work(prompt=short))).tokens_dropped == 0
+    painted = result(sana.paint(work(prompt=long)))
+    # Each letter is a token here: 4 per "a cat", and one each to begin and end.
+    assert painted.tokens_dropped == 4 * 40 + 2 - 16
+    record = read_provenance(painted.png)
+    assert record.tokens_dropped == painted.tokens_dropped
+
+
+def test_the_picture_says_how_it_was_made(sana):
+    painted = result(sana.paint(work(negative_prompt="blue")))
+    record = read_provenance(painted.png)
+    assert (record.prompt, record.negative_prompt, record.seed) == ("an orange cat", "blue", 7)
+    assert (record.steps, record.guidance_scale, record.width, record.height) == (5, 3.0, 64, 64)
+    assert (record.model, record.scheduler) == ("tiny-sana", "DPMSolverMultistepScheduler")
+    assert read_provenance(result(sana.paint(work(negative_prompt="blue", guidance_scale=1))).png).negative_prompt == ""
