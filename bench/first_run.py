@@ -32,7 +32,7 @@ READING = ("what does this say?", [PAGE])
 TEN_CHATS = [TEXT, DRAWING, READING, TEXT, DRAWING, TEXT, READING, TEXT, DRAWING, TEXT]
 PROOF = {"worker-diffusion": DRAWING, "worker-ocr": READING}
 """What shows that a part serves again; for the others a plain chat does."""
-BACK_WITHIN_S = 180.0
+BACK_WITHIN_S = 120.0
 MIB = 2**20
 
 
@@ -126,8 +126,7 @@ class System:
                     pass
         except ChatError as failure:
             error = str(failure)
-        has_picture = bool(links(answer.text, answer.images))
-        ok = not error and (has_picture if question is DRAWING else bool(answer.text.strip()))
+        ok = not error and _is_answered(question, answer)
         seconds = round(time.monotonic() - began, 2)
         return {"question": question[0], "ok": ok, "s": seconds, "characters": len(answer.text), "error": error}
 
@@ -151,6 +150,15 @@ class System:
         began = time.monotonic()
         diptych("down", "--data", str(self.folder.path))
         return sum(is_live(process) for process in everyone), round(time.monotonic() - began, 1)
+
+
+def _is_answered(question: tuple[str, list[Path]], answer: Answer) -> bool:
+    """A drawing has a picture, a reading has the page's first line exactly, anything else has words."""
+    if question is DRAWING:
+        return bool(links(answer.text, answer.images))
+    if question is READING:
+        return PAGE.with_suffix(".txt").read_text().splitlines()[0] in answer.text
+    return bool(answer.text.strip())
 
 
 def _seconds(began: float, reached: Callable[[], bool]) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -36,7 +37,7 @@ class Finding(NamedTuple):
 def doctor(console: Console, folder: DataFolder) -> int:
     """Print what was found; 1 where something that is needed is missing."""
     findings = list(examine(folder))
-    table = Table("what", "", Column("found", overflow="fold"), show_header=False)
+    table = Table("what", "", Column("found", overflow="fold"), show_header=False, box=SIMPLE, pad_edge=False)
     for finding in findings:
         table.add_row(finding.what, "ok" if finding.ok else "[red]missing[/red]", finding.detail)
     console.print(table)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 import psutil
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -23,19 +24,22 @@ def status(console: Console, folder: DataFolder) -> int:
         return EXIT_NOT_READY
     readiness = ask(state.address)
     console.print(_table(state, readiness))
+    for name, part in readiness.parts.items():
+        if part.detail:
+            console.print(f"{name}: {part.detail}", highlight=False, markup=False, soft_wrap=True)
     verdict = "ready" if readiness.ready else f"waiting for {', '.join(readiness.waiting_for) or 'the orchestrator'}"
     console.print(f"{state.address} is {verdict}; up for {_span(time.time() - state.since)}; logs in {folder.logs}")
     return 0 if readiness.ready else EXIT_NOT_READY
 
 
 def _table(state: State, readiness: Readiness) -> Table:
-    table = Table("part", "state", "pid", "uptime", "restarts", "memory", "what /readyz says")
+    table = Table("part", "state", "pid", "uptime", "restarts", "memory", "ready", box=SIMPLE, pad_edge=False)
     for part in state.parts:
-        table.add_row(part.name, *_process_cells(part), _said(readiness, part.name))
+        table.add_row(part.name, *_process_cells(part), _ready(readiness, part.name))
     supervised = {part.name for part in state.parts}
     for name in readiness.parts:
         if name not in supervised:  # the ledger; a Redis or a VLM that others run
-            table.add_row(name, *[""] * 5, _said(readiness, name))
+            table.add_row(name, *[""] * 5, _ready(readiness, name))
     return table
 
 
@@ -48,11 +52,9 @@ def _process_cells(part: PartReport) -> list[str]:
     return [part.state, str(part.identity.pid), uptime, str(part.restarts), f"{memory / 2**20:.0f} MiB"]
 
 
-def _said(readiness: Readiness, name: str) -> str:
+def _ready(readiness: Readiness, name: str) -> str:
     part = readiness.parts.get(name)
-    if part is None:
-        return ""
-    return f"{'ready' if part.ok else 'not ready'}{': ' if part.detail else ''}{part.detail}"
+    return "" if part is None else "yes" if part.ok else "[red]no[/red]"
 
 
 def memory_pss(processes: Iterable[psutil.Process]) -> int:

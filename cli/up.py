@@ -65,8 +65,11 @@ def _end(folder: DataFolder, supervisor: subprocess.Popen[bytes]) -> int:
     supervisor.terminate()
     try:
         supervisor.wait(ASK_S)
+    except KeyboardInterrupt:
+        supervisor.terminate()  # a second signal makes it kill at once
+        supervisor.wait(KILL_S)
     except subprocess.TimeoutExpired:
-        supervisor.kill()
+        supervisor.kill()  # its guard then sweeps
         supervisor.wait()
     if count:
         wait_unlocked(folder, KILL_S)

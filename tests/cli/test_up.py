@@ -14,10 +14,10 @@ from cli.child import python
 from cli.folders import ROOT, DataFolder
 from cli.plan import Plan
 from cli.ports import free_port
-from cli.state import ProcessId, State, is_locked
+from cli.state import PartState, ProcessId, State, is_locked, tail
 from cli.stop import processes, stop
 from tests.cli.commands import command
-from tests.cli.processes import CRASHER, PARENT, READY_SERVER, SLEEPER, none_lives, part, plan, wait_for
+from tests.cli.processes import CRASHER, DEAF, PARENT, READY_SERVER, SLEEPER, none_lives, part, plan, wait_for
 
 FOREGROUND = Path(__file__).with_name("foreground.py")
 
@@ -71,6 +71,24 @@ def test_in_the_foreground_a_signal_stops_everything_grandchildren_included(
     assert none_lives(everyone)
 
 
+def test_a_second_interrupt_does_not_wait_for_a_part_that_will_not_end(folder: DataFolder) -> None:
+    port = free_port()
+    server = part("orchestrator", READY_SERVER, str(port), port=port)
+    address = f"http://127.0.0.1:{port}"
+    program = bring_up(folder, plan(part("deaf", DEAF), server, address=address, stop_within_s=25.0))
+    assert program.stdout is not None
+    wait_for(lambda: "is ready" in program.stdout.readline())
+    wait_for(lambda: "deaf" in tail(folder.log("deaf")))
+    program.send_signal(signal.SIGINT)
+    wait_for(lambda: "Stopping" in program.stdout.readline())
+    wait_for(lambda: (state := State.read(folder)) and state.parts[0].state is PartState.STOPPING)
+    program.send_signal(signal.SIGINT)
+    rest, _ = program.communicate(timeout=10)
+    assert program.returncode == 0
+    assert "none is left" in rest
+    assert not is_locked(folder)
+
+
 def test_a_killed_foreground_takes_its_system_along(folder: DataFolder) -> None:
     program = bring_up(folder, ready_plan())
     assert program.stdout is not None
@@ -103,7 +121,8 @@ def test_status_shows_each_part_and_what_readyz_says(folder: DataFolder) -> None
     assert status.returncode == 0
     for name in ("parent", "sleeper", "orchestrator"):
         assert re.search(rf"{name}\W+running\W+\d+\W+\d+ s\W+0\W+\d+ MiB", status.stdout), status.stdout
-    assert re.search(r"ledger\W+ready: SQLite", status.stdout)
+    assert re.search(r"ledger\W+yes", status.stdout)
+    assert "ledger: SQLite\n" in status.stdout
 
 
 def test_status_of_nothing_says_so_and_exits_with_3(folder: DataFolder) -> None:
