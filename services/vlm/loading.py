@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig, PreTrainedModel
 
 from services.vlm.folder import FolderConfig, FolderRefused, read_folder_config
@@ -56,9 +57,15 @@ def load(settings: VlmSettings) -> LoadedVlm:
     local = {"trust_remote_code": False, "local_files_only": True}
     try:
         processor = AutoProcessor.from_pretrained(folder, **local)
-        model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype, use_safetensors=True, **local)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **local
+        )
+        model, report = loaded
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise FolderRefused(f"{folder} cannot be loaded as an image-text-to-text model: {error}") from error
+    if report["missing_keys"]:  # transformers would go on with random numbers in their place
+        names = ", ".join(sorted(report["missing_keys"])[:3])
+        raise FolderRefused(f"{folder} lacks {len(report['missing_keys'])} weights of its model, such as {names}.")
     check_processor(folder, processor)
     torch.nn.Module.to(model, device).eval()
     return describe(settings.vlm_name or folder.name, model, processor, config)

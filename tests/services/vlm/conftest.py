@@ -24,7 +24,9 @@ from services.vlm.request import ChatRequest
 from services.vlm.settings import VlmSettings
 
 TEMPLATE = """
-{%- if tools %}<|im_start|>tools{% for tool in tools %} {{ tool.function.name }} {{ tool.function.description }}{% endfor %}<|im_end|>{% endif -%}
+{%- if tools %}<|im_start|>tools
+{%- for tool in tools %} {{ tool.function.name }} {{ tool.function.description }}{% endfor -%}
+<|im_end|>{% endif -%}
 {%- for message in messages -%}
 <|im_start|>{{ message.role }}
 {%- if message.content is string %} {{ message.content }}{% else -%}
