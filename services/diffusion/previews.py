@@ -21,6 +21,8 @@ QUALITIES = (75, 50, 30, 15)
 PICTURES = 12
 CELLS = 8
 """Latent cells per side of a picture that the fit uses."""
+LARGEST = 1e4
+"""Beyond all latents of a working model; a preview must not fail where a picture has gone wrong."""
 
 
 class Previewer:
@@ -41,7 +43,8 @@ class Previewer:
     def preview(self, latents: Tensor) -> bytes:
         """Latents of one picture, 1 × channels × h × w, as a JPEG of at most 4 KB and 128 pixels on a side."""
         height, width = latents.shape[-2:]
-        rgb = np.nan_to_num(rows_of(latents.float().cpu()) @ self.projection).clip(0, 1)
+        finite = torch.nan_to_num(latents.float().cpu()).clamp(-LARGEST, LARGEST)
+        rgb = (rows_of(finite) @ self.projection).clip(0, 1)
         image = Image.fromarray((rgb.reshape(height, width, 3) * 255).round().astype(np.uint8))
         image.thumbnail((MAX_SIDE, MAX_SIDE))
         while True:

@@ -124,9 +124,7 @@ def sana_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(2)
     home = tmp_path_factory.mktemp("painters")
     words = tokenizer(home / "words")
-    pipeline = SanaPipeline(
-        tokenizer=words, text_encoder=text_tower(len(words)), scheduler=flow_scheduler(), **sana()
-    )
+    pipeline = SanaPipeline(tokenizer=words, text_encoder=text_tower(len(words)), scheduler=flow_scheduler(), **sana())
     pipeline.save_pretrained(home / "tiny-sana")
     (home / "tiny-sana" / "diptych.json").write_text('{"steps": 6, "guidance_scale": 3.0, "size": 64}')
     return home / "tiny-sana"
