@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shared.jobs import Frozen
 
-LIFETIME_S = 10
+LIFETIME_S = 6
 RENEW_S = 2.0
 PREFIX = "diptych:workers"
 

@@ -1,0 +1,75 @@
+"""The real system, started once for all integration tests by the same command that people use."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import openai
+import psutil
+import pytest
+
+from tests.conftest import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass
+class System:
+    """A running Diptych and how to reach it."""
+
+    url: str
+    data: Path
+
+    def client(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, timeout=110)
+
+    def pid(self, part: str) -> int | None:
+        """The process that is this part now; None while it is being started again."""
+        state = json.loads((self.data / "supervisor.json").read_text())
+        identity = next(p["identity"] for p in state["parts"] if p["name"] == part)
+        return identity["pid"] if identity else None
+
+    def wait_until(self, done: Callable[[], bool], seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+            threading.Event().wait(0.1)
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            try:
+                return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        self.wait_until(ready)
+
+
+def diptych(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory):
+    """Everything, as `./diptych up --detach` starts it, with short leases so that crashes mend quickly."""
+    data, port = tmp_path_factory.mktemp("system"), free_port()
+    settings = {"DIPTYCH_DATA": str(data), "DIPTYCH_LEASE_S": "3"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | settings
+    up = diptych("up", "--detach", "--port", str(port), environment=environment)
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield System(url=f"http://127.0.0.1:{port}", data=data)
+    finally:
+        parts = json.loads((data / "supervisor.json").read_text())["parts"]
+        pids = [part["identity"]["pid"] for part in parts if part["identity"]]
+        down = diptych("down", environment=environment)
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
