@@ -3,11 +3,25 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.tools.base import PaintingOptions
 from shared.jobs import MAX_SEED
 
+MAX_STOPS = 4
+INT64 = 2**63
+
+
+def _is_unicode(text: str) -> str:
+    """Half a character (a lone surrogate) can be written in JSON, but neither stored nor sent on."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half a Unicode character (a lone surrogate); send whole ones") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_is_unicode)]
 SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
 
@@ -19,7 +33,7 @@ class Body(BaseModel):
 
 class TextContent(Body):
     type: Literal["text"]
-    text: str
+    text: Text
 
 
 class ImageUrl(Body):
@@ -33,17 +47,17 @@ class ImageContent(Body):
 
 class SystemMessage(Body):
     role: Literal["system", "developer"]
-    content: str | list[TextContent]
+    content: Text | list[TextContent]
 
 
 class UserMessage(Body):
     role: Literal["user"]
-    content: str | list[Annotated[TextContent | ImageContent, Field(discriminator="type")]] = Field(min_length=1)
+    content: Text | list[Annotated[TextContent | ImageContent, Field(discriminator="type")]] = Field(min_length=1)
 
 
 class AssistantMessage(Body):
     role: Literal["assistant"]
-    content: str | list[TextContent] | None = None
+    content: Text | list[TextContent] | None = None
 
 
 ChatMessage = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
@@ -57,7 +71,7 @@ class DiptychOptions(Body):
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance: float | None = Field(default=None, ge=0, le=30)
-    negative_prompt: str | None = Field(default=None, max_length=4000)
+    negative_prompt: Text | None = Field(default=None, max_length=4000)
     size: str | None = Field(default=None, description="Width x height in pixels, such as 128x128; multiples of 8.")
 
     @field_validator("size")
@@ -96,8 +110,8 @@ class ChatRequest(Body):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
-    seed: int | None = None
-    stop: str | list[str] | None = None
+    seed: int | None = Field(default=None, ge=-INT64, lt=INT64)
+    stop: Text | Annotated[list[Text], Field(max_length=MAX_STOPS)] | None = None
     n: int | None = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: Any = None

@@ -17,7 +17,7 @@ from shared.errors import DiptychError
 
 log = logging.getLogger(__name__)
 HTTP_SENTENCES = {
-    400: ("invalid_host", "This server does not go by that name. Use its own address, or set DIPTYCH_PUBLIC_URL."),
+    400: ("invalid_request", "The request cannot be read. Send JSON, as /docs describes it."),
     404: ("not_found", "There is nothing at this address. See /docs for what there is."),
     405: ("method_not_allowed", "This address does not take that method. See /docs for what it takes."),
     413: ("request_too_large", "The request is too large. Send fewer or smaller images."),
@@ -63,7 +63,8 @@ class ShapeErrors:
             nonlocal replaced
             if message["type"] == "http.response.start" and _is_plain_refusal(message):
                 replaced = True
-                await _response_for(message["status"])(scope, receive, send)
+                response = WRONG_HOST if message["status"] == 400 else _response_for(message["status"])
+                await response(scope, receive, send)
             elif not replaced:
                 await send(message)
 
@@ -72,6 +73,11 @@ class ShapeErrors:
 
 def _is_plain_refusal(start: Message) -> bool:
     return start["status"] >= 400 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/plain")
+
+
+WRONG_HOST = error_response(
+    400, "invalid_host", "This server does not go by that name. Use its own address, or set DIPTYCH_PUBLIC_URL."
+)
 
 
 def _response_for(status: int) -> JSONResponse:

@@ -16,6 +16,7 @@ from shared.jobs import GenerateImage, new_job
 from tests.conftest import data_url, png
 
 DRAW = VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
+JSON = {"content-type": "application/json"}
 HELLO = {"role": "user", "content": "hello"}
 
 
@@ -138,6 +139,9 @@ def image_message(url):
         ({"messages": "hello"}, 400, "invalid_request"),
         ({"stream": "yes"}, 400, "invalid_request"),
         ({"n": 2}, 400, "invalid_request"),
+        ({"seed": 2**63}, 400, "invalid_request"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, 400, "invalid_request"),
+        ({"messages": [{"role": "user", "content": "half \ud800 a character"}]}, 400, "invalid_request"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "invalid_request"),
         ({"temperature": 9}, 400, "invalid_request"),
         ({"max_tokens": 0}, 400, "invalid_request"),
@@ -159,7 +163,8 @@ def image_message(url):
 )
 async def test_bad_input_is_refused_with_a_sentence_and_nothing_is_asked(client_for, body, status, code):
     async with client_for([VlmText(text="never")]) as client:
-        response = await client.post("/v1/chat/completions", json={"model": "diptych", "messages": [HELLO]} | body)
+        whole = json.dumps({"model": "diptych", "messages": [HELLO]} | body)
+        response = await client.post("/v1/chat/completions", content=whole, headers=JSON)
         error = response.json()["error"]
         assert (response.status_code, error["code"]) == (status, code)
         assert error["type"] == "invalid_request_error"
@@ -169,9 +174,8 @@ async def test_bad_input_is_refused_with_a_sentence_and_nothing_is_asked(client_
 
 async def test_a_body_that_is_not_json_is_refused(client_for):
     async with client_for() as client:
-        for content in (b"", b"{", b"\xff\xfe", b"[]", b"null"):
-            headers = {"content-type": "application/json"}
-            response = await client.post("/v1/chat/completions", content=content, headers=headers)
+        for content in (b"", b"{", b"\xff\xfe", b"[]", b"null", b'{"messages":' + b"[" * 100_000):
+            response = await client.post("/v1/chat/completions", content=content, headers=JSON)
             assert response.status_code == 400, content
             assert response.json()["error"]["code"] == "invalid_request"
 
@@ -216,7 +220,8 @@ async def test_without_the_key_nothing_is_served(client_for):
 
 async def test_a_page_of_another_site_cannot_reach_a_loopback_server(client_for):
     async with client_for() as client:
-        assert (await client.get("/v1/models", headers={"host": "evil.example"})).status_code == 400
+        refused = await client.get("/v1/models", headers={"host": "evil.example"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_host")
         simple = {"content-type": "text/plain"}  # what a form may send across sites without asking
         body = json.dumps({"model": "diptych", "messages": [HELLO]})
         assert (await client.post("/v1/chat/completions", content=body, headers=simple)).status_code == 400
