@@ -5,6 +5,7 @@ never has to be copied by a model. Knows no wire format but the VLM's chat messa
 """
 
 import base64
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from shared.artifacts import ArtifactStore, media_type_of
 from shared.errors import InvalidRequest
 from shared.jobs import Frozen, TextRead
 
+NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 HANDLE = re.compile(r"\{\{\s*(?P<name>(?:text|image)_\d+)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?\s*\}\}")
 
 
@@ -138,10 +140,18 @@ class Conversation:
         return f"data:{media_type_of(artifact_id)};base64,{encoded}"
 
 
+def _json_object(text: str) -> str:
+    """Arguments as chat templates can read them: what is not a JSON object is shown as an empty one."""
+    try:
+        return text if isinstance(json.loads(text), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
+
+
 def _append_call(messages: list[dict[str, Any]], call: ToolCall) -> None:
     """Calls of one answer belong to one assistant message, together with the text before them."""
     if messages[-1]["role"] != "assistant":
         messages.append({"role": "assistant", "content": ""})
-    function = {"name": call.name, "arguments": call.arguments}
+    function = {"name": NOT_IN_A_NAME.sub("_", call.name)[:64] or "_", "arguments": _json_object(call.arguments)}
     calls: list[dict[str, Any]] = messages[-1].setdefault("tool_calls", [])
     calls.append({"id": call.call_id, "type": "function", "function": function})

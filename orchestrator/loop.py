@@ -163,5 +163,10 @@ class AgentLoop:
             raise VlmNonsense(NO_ANSWER)
 
 
+def _as_item(call: VlmToolCall) -> ToolCall:
+    """The call under an id of our own: those of a server may repeat."""
+    return ToolCall(call_id=f"call_{secrets.token_hex(8)}", name=call.name, arguments=call.arguments)
+
+
 def _told_error(error: ErrorRecord) -> str:
     return Outcome(told={"error": error.message}).as_json

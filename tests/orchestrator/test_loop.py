@@ -135,6 +135,13 @@ async def test_a_wrong_call_is_told_to_the_vlm_which_may_try_again(run, wrong, s
     assert text_of(events) == "Sorry."
 
 
+async def test_a_call_that_no_server_could_read_is_told_in_a_form_that_all_can(run):
+    wrong = VlmToolCall(call_id="c", name="draw me!", arguments="{oops")
+    _, vlm = await run([wrong], [VlmText(text="Sorry.")])
+    function = vlm.asked[1][0][-2]["tool_calls"][0]["function"]
+    assert function == {"name": "draw_me_", "arguments": "{}"}
+
+
 async def test_nonsense_again_and_again_ends_the_turn(run):
     with pytest.raises(VlmNonsense):
         await run(*[[call("paint")] for _ in range(4)])
