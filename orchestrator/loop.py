@@ -113,9 +113,7 @@ class AgentLoop:
 
     async def _execute(self, answer: Answer) -> AsyncGenerator[TurnEvent, None]:
         """All calls of one answer, side by side; their results join the conversation in the order of the calls."""
-        calls = [
-            ToolCall(call_id=f"call_{secrets.token_hex(8)}", name=c.name, arguments=c.arguments) for c in answer.calls
-        ]
+        calls = [_as_item(call) for call in answer.calls]
         if not calls:
             self._count_format_error()
         self._conversation.items.extend(calls)
