@@ -85,7 +85,7 @@ def dress(message: str, rng: Random, *, question: bool) -> str:
         return _capitalise(message)
     if style < 0.87:
         return message
-    return message.lower() if style < 0.98 else message.upper()
+    return message.lower() if style < 0.97 else message.upper()
 
 
 def take_span(message: str) -> tuple[str, str]:

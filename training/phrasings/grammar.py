@@ -74,6 +74,7 @@ SLOT_LISTS = {
     "name": "names",
     "thing_for": "thing_for",
     "attr": "attributes",
+    "noun_doc": "noun_docs",
 }
 """Which list fills a slot by itself."""
 _THING = "(?:" + "|".join(name for thing in THINGS for name in (thing.name, *thing.synonyms)) + ")"

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from training.phrasings.subjects import nonsense
-from training.world import Scene
+from training.world import Scene, sample_scene
 
 PAGE, STRANGE = "page", "strange"
 """Pictures outside the world: a document or screenshot; a photo-like image."""
@@ -38,8 +38,12 @@ class Conversation:
     messages: list[dict[str, Any]] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     handles: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    """Handles of drawn pictures that come before the next user message."""
     next_image: int = 1
     next_text: int = 1
+    going_on: bool = False
+    """Another turn follows the one under construction."""
     can_draw: bool = True
     can_read: bool = False
 
@@ -56,22 +60,25 @@ def tool_call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def user_says(chat: Conversation, message: str, pictures: list[Picture]) -> None:
-    """A user message; each picture comes before it with its handle."""
-    if not pictures:
+def user_says(chat: Conversation, message: str, pictures: list[Picture], rng: Random) -> None:
+    """A user message; each picture comes before it with its handle, first those drawn since the last one."""
+    shown: list[tuple[str, Picture]] = [(handle, sample_scene(rng)) for handle in chat.unseen]
+    shown += [(chat.new_handle(), picture) for picture in pictures]
+    chat.unseen.clear()
+    if not shown:
         chat.messages.append({"role": "user", "content": message})
         return
     parts: list[dict[str, str]] = []
-    for picture in pictures:
-        parts += [{"type": "text", "text": f"{chat.new_handle()}: "}, {"type": "image"}]
+    for handle, picture in shown:
+        parts += [{"type": "text", "text": f"{handle}: "}, {"type": "image"}]
         chat.pictures.append(picture)
     parts.append({"type": "text", "text": message})
     chat.messages.append({"role": "user", "content": parts})
 
 
-def says(chat: Conversation, words: str) -> None:
-    """An answer in words."""
-    chat.messages.append({"role": "assistant", "content": words})
+def says(chat: Conversation, words: str, *, learned: bool = True) -> None:
+    """An answer in words; not `learned` where code has put something in that the model did not write."""
+    chat.messages.append({"role": "assistant", "content": words, "learned": learned})
 
 
 def calls(chat: Conversation, name: str, arguments: dict[str, str]) -> None:

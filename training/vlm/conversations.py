@@ -29,6 +29,8 @@ from training.vlm.chat import (
 from training.vlm.questions import PAGE_ANSWER, STRANGE_ANSWER, about_scene, about_unknown, numbered
 from training.world import Scene, sample_scene
 
+STATELESS = 0.25
+"""How often an earlier turn looks as a client without memory of calls sends it: an answer with the result in it."""
 FOLLOW_UPS = (3, 2, 2, 2, 1)
 """How often 0, 1 … 4 further questions about the same picture come: an image costs 64 tokens, a question 20."""
 _NO_DRAWING = "I cannot draw here: this chat gives me no tool for it."
@@ -36,6 +38,11 @@ _NO_READING = "I cannot read exact text here: this chat gives me no tool for it.
 
 
 def _draw(chat: Conversation, request: requests.Request, rng: Random, *, finish: bool) -> None:
+    if finish and chat.going_on and rng.random() < STATELESS:
+        handle = chat.new_handle()
+        chat.unseen.append(handle)
+        says(chat, f"[{handle}]\n\n{requests.reply('drawn', rng)}", learned=False)
+        return
     arguments = {"prompt": request.prompt}
     if request.negative_prompt:
         arguments["negative_prompt"] = request.negative_prompt
@@ -47,7 +54,9 @@ def _draw(chat: Conversation, request: requests.Request, rng: Random, *, finish:
         says(chat, requests.reply("failed_drawing", rng))
         return
     seed = rng.choice((rng.randrange(100), rng.randrange(2**32)))
-    result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": seed})
+    handle = chat.new_handle()
+    chat.unseen.append(handle)
+    result(chat, {"image": handle, "width": 128, "height": 128, "seed": seed})
     says(chat, requests.reply("drawn", rng))
 
 
@@ -61,6 +70,9 @@ def _read_content(rng: Random) -> str:
 
 
 def _read(chat: Conversation, handle: str, rng: Random, *, finish: bool) -> None:
+    if finish and chat.going_on and rng.random() < STATELESS:
+        says(chat, f"{requests.reply('read', rng)}\n\n{_read_content(rng)}", learned=False)
+        return
     calls(chat, READ_TEXT, {"image": handle})
     if not finish:
         return
@@ -68,21 +80,21 @@ def _read(chat: Conversation, handle: str, rng: Random, *, finish: bool) -> None
         result(chat, random_error(rng))
         says(chat, requests.reply("failed_reading", rng))
         return
+    lines = rng.choice((0, 1, rng.randint(1, 80)))
+    if lines == 0:
+        result(chat, {"lines": 0, "content": "", "note": "No text was found in the picture."})
+        says(chat, requests.reply("nothing_read", rng))
+        return
     text = f"text_{chat.next_text}"
     chat.next_text += 1
-    lines = rng.choice((0, 1, rng.randint(1, 12), rng.randint(2, 80))) if rng.random() < 0.3 else rng.randint(1, 80)
-    confidence = round(rng.uniform(0.5, 1.0), 2) if lines else 0.0
-    content = _read_content(rng) if lines else ""
-    result(chat, {"text": text, "lines": lines, "confidence": confidence, "content": content})
-    if lines == 0:
-        says(chat, requests.reply("nothing_read", rng))
-    else:
-        says(chat, f"{requests.reply('read', rng)}\n\n{{{{{text}}}}}")
+    confidence = round(rng.uniform(0.5, 1.0), 3)
+    result(chat, {"text": text, "lines": lines, "confidence": confidence, "content": _read_content(rng)})
+    says(chat, f"{requests.reply('read', rng)}\n\n{{{{{text}}}}}")
 
 
 def _drawing_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, finish: bool) -> None:
     request = requests.drawing(rng)
-    user_says(chat, request.message, pictures)
+    user_says(chat, request.message, pictures, rng)
     if chat.can_draw:
         _draw(chat, request, rng, finish=finish)
     else:
@@ -93,7 +105,7 @@ def _reading_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, f
     first_new = chat.next_image
     coming = [f"image_{first_new + k}" for k in range(len(pictures))]
     request = requests.reading(rng, chat.handles + coming)
-    user_says(chat, request.message, pictures)
+    user_says(chat, request.message, pictures, rng)
     if chat.can_read:
         _read(chat, request.image, rng, finish=finish)
     else:
@@ -118,12 +130,12 @@ def _looking_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> N
     message = question.message
     if question.kind in ("what", "outside") and rng.random() < 0.05:
         message = ""
-    user_says(chat, message, pictures)
+    user_says(chat, message, pictures, rng)
     says(chat, question.answer)
     if len(pictures) == 1 and isinstance(target, Scene):
         for _ in range(rng.choices(range(5), FOLLOW_UPS)[0]):
             question = about_scene(target, rng)
-            user_says(chat, question.message, [])
+            user_says(chat, question.message, [], rng)
             says(chat, question.answer)
 
 
@@ -135,7 +147,7 @@ def _word_turn(chat: Conversation, rng: Random) -> None:
         request = requests.looking_at_nothing(rng)
     else:
         request = requests.talking(rng)
-    user_says(chat, request.message, [])
+    user_says(chat, request.message, [], rng)
     says(chat, request.reply)
 
 
@@ -148,6 +160,7 @@ def _both_turn(chat: Conversation, rng: Random, pictures: list[Picture]) -> None
         chat,
         f"{drawing.message.rstrip('.?!')}{joint}{rng.choice(('read this', 'read the image', 'tell me what it says'))}",
         pictures,
+        rng,
     )
     _draw(chat, drawing, rng, finish=False)
     result(chat, {"image": chat.new_handle(), "width": 128, "height": 128, "seed": rng.randrange(1000)})
@@ -165,7 +178,7 @@ def _offer_tools(chat: Conversation, rng: Random) -> None:
     """Decides which tools this conversation has; reading is offered once there is an image."""
     missing = rng.random()
     chat.can_draw = missing >= 0.07
-    chat.can_read = (bool(chat.pictures) or rng.random() < 0.15) and not 0.04 <= missing < 0.1
+    chat.can_read = (bool(chat.pictures) or rng.random() < 0.4) and not 0.04 <= missing < 0.1
     if missing < 0.04:
         chat.can_read = False
     if chat.can_draw:
@@ -208,15 +221,14 @@ def conversation(rng: Random, mix: Mix) -> Conversation:
     chat.pictures = []
     if kind == "both" and not (chat.can_draw and chat.can_read):
         kind = "drawing"
-    going_on = rng.random() < mix.more_turns
-    finish = going_on or rng.random() < 0.35
-    _turn(kind, chat, rng, pictures, finish=finish)
-    while going_on and len(chat.messages) < 12:
-        going_on = rng.random() < mix.more_turns
+    chat.going_on = kind != "both" and rng.random() < mix.more_turns
+    _turn(kind, chat, rng, pictures, finish=chat.going_on or rng.random() < 0.35)
+    while chat.going_on:
+        chat.going_on = len(chat.messages) < 10 and rng.random() < mix.more_turns
         further = rng.choices(
             ("drawing", "reading" if chat.can_read and chat.handles else "words", "words"), (4, 2, 3)
         )[0]
-        _turn(further, chat, rng, [], finish=going_on or rng.random() < 0.3)
+        _turn(further, chat, rng, [], finish=chat.going_on or rng.random() < 0.3)
     return chat
 
 
@@ -231,7 +243,7 @@ def _turn(kind: str, chat: Conversation, rng: Random, pictures: list[Picture], *
         _both_turn(chat, rng, pictures)
     elif pictures:
         request = requests.talking(rng)
-        user_says(chat, request.message, pictures)
+        user_says(chat, request.message, pictures, rng)
         says(chat, request.reply)
     else:
         _word_turn(chat, rng)

@@ -60,7 +60,7 @@ def segments(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> lis
             pieces.append((f"{USER}{_user_text(message['content'])}{END}", False))
         elif message["role"] == "assistant":
             pieces.append((ASSISTANT, False))
-            pieces.append((_assistant_text(message) + END, True))
+            pieces.append((_assistant_text(message) + END, message.get("learned", True)))
         else:
             pieces.append((f"{TOOL} {message['content'][:RESULT_LIMIT]}{END}", False))
     return pieces

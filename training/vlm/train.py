@@ -55,7 +55,7 @@ def train(args: argparse.Namespace) -> None:
     tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
     model = TrainedParts(untrained_vision_config())
     optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ("lm_head",)))
-    run = Run("vlm", model, optimizer, options_from(args, warmup_steps=100))
+    run = Run("vlm", model, optimizer, options_from(args, warmup_steps=100, ema_decay=0.995))
     diet = DIETS[args.stage]
     tower = load_tower(Path(args.clip)).to(run.device) if diet.images else None
     source = PictureSource(seed=7) if diet.images else None
