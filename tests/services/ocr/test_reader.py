@@ -2,6 +2,7 @@
 
 import io
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,10 @@ def test_a_picture_without_text_has_no_lines(reader: Reader, size: tuple[int, in
     assert result.lines == ()
     assert result.text == ""
     assert (result.width, result.height) == size
+
+
+def test_two_threads_may_read_at_once(reader: Reader):
+    strips = [PAGE.crop((0, 24 + k * PITCH, 1000, 28 + (k + 2) * PITCH)) for k in (0, 10, 20, 30)]
+    with ThreadPoolExecutor(2) as pool:
+        texts = list(pool.map(lambda strip: read(reader, strip).text, strips))
+    assert texts == ["\n".join(PAGE_LINES[k : k + 2]) for k in (0, 10, 20, 30)]
