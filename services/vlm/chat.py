@@ -177,4 +177,4 @@ def template_takes_parts(processor: Any, role: str) -> bool:
         rendered = processor.apply_chat_template([*before, message], tokenize=False)
     except Exception:  # a template may raise whatever it likes; it then gets the form that most templates take
         return True
-    return PROBE in rendered and f"'{PROBE}'" not in rendered
+    return PROBE in rendered and not any(f"{quote}{PROBE}{quote}" in rendered for quote in "'\"")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig, PreTrainedModel
 
 from services.vlm.folder import FolderConfig, FolderRefused, read_folder_config
@@ -61,7 +60,9 @@ def load(settings: VlmSettings) -> LoadedVlm:
             folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **local
         )
         model, report = loaded
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except ImportError as error:
+        raise FolderRefused(f"{folder} needs a library that is not installed. {error}") from error
+    except Exception as error:  # whatever a broken folder makes the library raise, the operator gets a sentence
         raise FolderRefused(f"{folder} cannot be loaded as an image-text-to-text model: {error}") from error
     if report["missing_keys"]:  # transformers would go on with random numbers in their place
         names = ", ".join(sorted(report["missing_keys"])[:3])
@@ -112,6 +113,8 @@ def describe(name: str, model: PreTrainedModel, processor: Any, config: FolderCo
     eos_ids = tuple(eos) if isinstance(eos, (list, tuple)) else (eos,)
     if eos_ids == (None,):
         raise FolderRefused(f"{name} names no end-of-sequence token, so its answers would never end.")
+    if any(token_id >= len(processor.tokenizer) for token_id in eos_ids):
+        raise FolderRefused(f"{name} names an end-of-sequence token that its tokenizer does not have.")
     pad = generation.pad_token_id if generation.pad_token_id is not None else eos_ids[0]
     model.generation_config = GenerationConfig(
         eos_token_id=list(eos_ids), pad_token_id=pad, bos_token_id=generation.bos_token_id

@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
+from transformers.utils.logging import disable_progress_bar
 
 from services.vlm import wire
 from services.vlm.engine import Engine
@@ -89,6 +90,7 @@ def create_app(engine: Engine, settings: VlmSettings) -> FastAPI:
             answer = await generation.answer()
         finally:
             leaving.cancel()
+            generation.abandon()
         return JSONResponse(wire.completion(new_id(), engine.vlm.name, answer))
 
     return app
@@ -146,6 +148,8 @@ def new_id() -> str:
 def main() -> None:
     """Load the model that the settings name and serve it until stopped."""
     settings = VlmSettings.from_environment()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    disable_progress_bar()
     try:
         engine = Engine(load(settings), settings)
     except FolderRefused as problem:

@@ -4,9 +4,11 @@ import base64
 import io
 import json
 
+import jinja2
 import pytest
 from PIL import Image
 
+from services.vlm.chat import template_takes_parts
 from services.vlm.request import ChatRequest, parse_request
 from shared.errors import ContextTooLong, InvalidImage, InvalidRequest, RemoteImageRefused, UnknownModel
 
@@ -48,6 +50,29 @@ def test_all_roles_reach_the_template(prompt):
     assert '<tool_call>{"name":"paint","arguments":{"prompt":"acat"}}</tool_call>' in words.replace(" ", "")
     assert 'tool {"image": "image_1"}<|im_end|>' in words
     assert words.endswith("<|im_start|> assistant")
+
+
+class TemplateOnly:
+    """A processor reduced to its chat template."""
+
+    def __init__(self, template: str) -> None:
+        self._template = jinja2.Environment(autoescape=True).from_string(template)
+
+    def apply_chat_template(self, messages, tokenize):
+        return str(self._template.render(messages=messages)).replace("&#39;", "'")
+
+
+@pytest.mark.parametrize(
+    ("template", "parts"),
+    [
+        ("{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}", True),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", False),
+        ("{% for m in messages %}{{ m.content | tojson }}{% endfor %}", False),
+        ("{% for m in messages %}{% if m.role == 'user' %}{{ m.content[0].text }}{% endif %}{% endfor %}", False),
+    ],
+)
+def test_templates_that_want_plain_strings_are_told_from_those_that_take_parts(template, parts):
+    assert template_takes_parts(TemplateOnly(template), "tool") is parts
 
 
 def test_image_tokens_are_counted(prompt):

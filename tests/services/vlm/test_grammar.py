@@ -1,7 +1,9 @@
 """Whatever the weights, a tool call parses and fits its schema."""
 
 import json
+import threading
 
+import numpy as np
 import pytest
 
 from services.vlm.request import ChatRequest
@@ -101,7 +103,7 @@ def test_a_named_tool_choice_gives_that_tool(engine, ask_at_random, tools):
 
 
 def test_auto_gives_text_or_whole_calls_and_the_marker_never_leaks(engine, ask_at_random, tools):
-    answers = [ask_at_random(engine, tools=tools, seed=seed, max_tokens=500) for seed in range(150)]
+    answers = [ask_at_random(engine, tools=tools, seed=seed, max_tokens=500) for seed in range(100)]
     for answer in answers:
         assert "tool_call>" not in answer.text
         for call in answer.calls:
@@ -131,6 +133,24 @@ def test_a_plain_text_marker_begins_a_call(plain_marker_engine, tools):
     written = [tokenizer.decode([i]) for i in prepared.grammar.allowed().nonzero()[0]]
     assert written
     assert all('{"name": "'.startswith(text.strip()) for text in written)
+
+
+@pytest.mark.parametrize("gap", ["", " ", "\n"])
+def test_a_space_or_newline_around_the_json_is_tolerated(engine, tools, gap):
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "x"}], "tools": tools, "temperature": 0}
+    prepared = engine.prepare(ChatRequest.model_validate(body))
+    pieces: list = []
+    decoding = engine.decoding(prepared, pieces.append, threading.Event())
+    wanted = f'<tool_call>{gap}{{"name": "stop", "arguments": {{}}}}{gap}</tool_call>'.encode()
+    texts = [text.removeprefix(b"\xff") for text in decoding.texts]
+    while not decoding.over and wanted:
+        token_id = max(range(len(texts)), key=lambda i: len(texts[i]) if wanted.startswith(texts[i]) else 0)
+        logits = np.zeros(len(texts), dtype=np.float32)
+        logits[token_id] = 1
+        assert decoding.choose(logits) == token_id
+        wanted = wanted[len(texts[token_id]) :]
+    decoding.finish()
+    assert [(piece.name, piece.arguments) for piece in pieces] == [("stop", "{}")]
 
 
 @pytest.mark.parametrize(
