@@ -254,6 +254,6 @@ def copying(rng: Random) -> Conversation:
     chat = Conversation(tools=[generate_image_schema()] if rng.random() < 0.5 else [])
     words = " ".join(nonsense(rng) if rng.random() < 0.6 else subject(rng) for _ in range(rng.choice((1, 2, 3, 5))))
     closer = rng.choice(("", "", " please", ", thanks", ".", " for me"))
-    user_says(chat, f"{rng.choice(('draw', 'Draw', 'paint', 'show me', 'I want'))} {words}{closer}", [])
+    user_says(chat, f"{rng.choice(('draw', 'Draw', 'paint', 'show me', 'I want'))} {words}{closer}", [], rng)
     calls(chat, GENERATE_IMAGE, {"prompt": words})
     return chat

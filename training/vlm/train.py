@@ -28,7 +28,7 @@ DIETS = {
     "copy": Diet(copying=1.0, mix=Mix(), images=False),
     "text": Diet(copying=0.08, mix=Mix(), images=False),
     "joint": Diet(
-        copying=0.04, mix=Mix(drawing=3.0, reading=2.0, looking=6.0, words=2.0, more_turns=0.25), images=True
+        copying=0.04, mix=Mix(drawing=7.0, reading=2.0, looking=5.0, words=3.0, more_turns=0.25), images=True
     ),
 }
 

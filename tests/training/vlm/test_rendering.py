@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from services.vlm.loading import check_processor
-from training.vlm.conversations import Mix, conversation
+from training.vlm.conversations import Mix, conversation, copying
 from training.vlm.export import build_processor
 from training.vlm.rendering import CALL_BEGIN, CALL_END, END, IMAGE, render_call, segments
 from training.vlm.tokenizer import train_tokenizer
@@ -26,8 +26,8 @@ def rendered(processor, messages, tools=None, **options) -> str:
 
 def test_the_template_gives_what_training_reads(processor):
     rng = Random(1)
-    for _ in range(300):
-        chat = conversation(rng, Mix())
+    for number in range(300):
+        chat = conversation(rng, Mix()) if number % 10 else copying(rng)
         wanted = "".join(text for text, _ in segments(chat.messages, chat.tools))
         assert rendered(processor, chat.messages, chat.tools) == wanted
 
