@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -65,6 +66,20 @@ class Plan:
     height: int
 
 
+@dataclass(frozen=True)
+class Run:
+    """A request on its way: its own scheduler and the loop that makes its latents."""
+
+    plan: Plan
+    scheduler: Any
+    conditioning: Conditioning
+    steps: Iterator[Tensor]
+
+    @property
+    def total(self) -> int:
+        return len(self.scheduler.timesteps)
+
+
 class Painter:
     """The painter of one process; may be used from several threads at once."""
 
@@ -103,41 +118,46 @@ class Painter:
             JobFailed: the numbers ran out of range.
         """
         started = time.perf_counter()
-        plan = self.plan(work)
-        scheduler = fresh_scheduler(self.model.scheduler, plan.steps, self.model.device)
+        run = self.begin(work)
+        latents = None
+        for step in range(1, run.total + 1):
+            with self._one_step_at_a_time:
+                latents = next(run.steps)
+            yield Step(step, run.total)
+            if self.shows_preview(step, run.total):
+                visible = model_input(run.scheduler, latents, run.scheduler.timesteps[step])
+                yield Preview(step, self.model.previewer.preview(visible))
+        assert latents is not None  # noqa: S101 - every scheduler has a step
+        png = self.finish(work, run, latents)
+        yield Painted(
+            png=png,
+            width=run.plan.width,
+            height=run.plan.height,
+            seed=work.seed,
+            steps=run.plan.steps,
+            guidance_scale=run.plan.guidance_scale,
+            model=self.model.name,
+            seconds=time.perf_counter() - started,
+            tokens_dropped=run.conditioning.tokens_dropped,
+        )
+
+    def begin(self, work: GenerateImage) -> Run:
+        """Everything before the first step: defaults, prompt, noise, schedule."""
+        plan, device = self.plan(work), self.model.device
+        scheduler = fresh_scheduler(self.model.scheduler, plan.steps, device)
         guided = plan.guidance_scale > 1.0
         conditioning = self.model.prompts.encode(work.prompt, work.negative_prompt if guided else None)
         generator = torch.Generator().manual_seed(work.seed)
-        latents = initial_noise(self.latent_shape(plan), generator, scheduler, self.model.device)
-        total = len(scheduler.timesteps)
+        noise = initial_noise(self.latent_shape(plan), generator, scheduler, device)
         steps = denoise(
             self.model.denoiser,
             scheduler,
-            latents,
+            noise,
             conditioning,
             guidance_scale=plan.guidance_scale,
             generator=generator,
         )
-        for step in range(1, total + 1):
-            with self._one_step_at_a_time:
-                latents = next(steps)
-            yield Step(step, total)
-            if self.shows_preview(step, total):
-                visible = model_input(scheduler, latents, scheduler.timesteps[step])
-                yield Preview(step, self.model.previewer.preview(visible))
-        png = self.finish(work, plan, conditioning, latents)
-        seconds = time.perf_counter() - started
-        yield Painted(
-            png=png,
-            width=plan.width,
-            height=plan.height,
-            seed=work.seed,
-            steps=plan.steps,
-            guidance_scale=plan.guidance_scale,
-            model=self.model.name,
-            seconds=seconds,
-            tokens_dropped=conditioning.tokens_dropped,
-        )
+        return Run(plan, scheduler, conditioning, steps)
 
     def latent_shape(self, plan: Plan) -> tuple[int, int, int, int]:
         stride = self.model.autoencoder.stride
@@ -148,18 +168,18 @@ class Painter:
         every = self.settings.diffusion_preview_every
         return every > 0 and step % every == 0 and step < total
 
-    def finish(self, work: GenerateImage, plan: Plan, conditioning: Conditioning, latents: Tensor) -> bytes:
+    def finish(self, work: GenerateImage, run: Run, latents: Tensor) -> bytes:
         """Decode the latents into a PNG that says how it was made."""
         image = Image.fromarray(self.model.autoencoder.decode(latents))
         record = Provenance(
             prompt=work.prompt,
-            negative_prompt=work.negative_prompt if conditioning.guided else "",
-            tokens_dropped=conditioning.tokens_dropped,
+            negative_prompt=work.negative_prompt if run.conditioning.guided else "",
+            tokens_dropped=run.conditioning.tokens_dropped,
             seed=work.seed,
-            steps=plan.steps,
-            guidance_scale=plan.guidance_scale,
-            width=plan.width,
-            height=plan.height,
+            steps=run.plan.steps,
+            guidance_scale=run.plan.guidance_scale,
+            width=run.plan.width,
+            height=run.plan.height,
             scheduler=type(self.model.scheduler).__name__,
             model=self.model.name,
         )

@@ -77,7 +77,7 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
         )
     size = defaults.size or denoiser.native_side * autoencoder.stride
     return LoadedPainter(
-        name=folder.name,
+        name=settings.diffusion_name or folder.name,
         denoiser=denoiser,
         prompts=prompts,
         autoencoder=autoencoder,

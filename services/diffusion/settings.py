@@ -14,6 +14,9 @@ class DiffusionSettings(Settings):
     diffusion_model: Path = ROOT / "models" / "painter"
     """Folder of the painter: a diffusers text-to-image pipeline (`model_index.json`) with safetensors weights."""
 
+    diffusion_name: str = ""
+    """Name of the painter in results and pictures; empty: the folder's name."""
+
     diffusion_device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where the painter runs; `auto`: the first GPU if there is one, else the CPU."""
 

@@ -1,6 +1,7 @@
 """Tiny painters of the supported families, of random weights, in the folder layouts of the real ones."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from services.diffusion.engine import Painter
+from services.diffusion.settings import DiffusionSettings
 
 TEXT_WIDTH = 32
 TOKENS = 16
@@ -44,7 +48,7 @@ def text_tower(vocabulary: int) -> CLIPTextModel:
     return CLIPTextModel(config).eval()
 
 
-def stable_diffusion() -> dict[str, Any]:
+def stable_diffusion_networks() -> dict[str, Any]:
     """Networks of the Stable Diffusion 1.x layout, 64 pixels, stride 2."""
     unet = UNet2DConditionModel(
         sample_size=32,
@@ -66,7 +70,7 @@ def stable_diffusion() -> dict[str, Any]:
     return {"unet": unet, "vae": autoencoder}
 
 
-def sana() -> dict[str, Any]:
+def sana_networks() -> dict[str, Any]:
     """Networks of the embedded painter's layout, 64 pixels, stride 8 and patches of 2."""
     transformer = SanaTransformer2DModel(
         in_channels=8,
@@ -113,7 +117,7 @@ def stable_diffusion_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
-        **stable_diffusion(),
+        **stable_diffusion_networks(),
     )
     pipeline.save_pretrained(home / "tiny-sd")
     return home / "tiny-sd"
@@ -124,7 +128,25 @@ def sana_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(2)
     home = tmp_path_factory.mktemp("painters")
     words = tokenizer(home / "words")
-    pipeline = SanaPipeline(tokenizer=words, text_encoder=text_tower(len(words)), scheduler=flow_scheduler(), **sana())
+    pipeline = SanaPipeline(
+        tokenizer=words, text_encoder=text_tower(len(words)), scheduler=flow_scheduler(), **sana_networks()
+    )
     pipeline.save_pretrained(home / "tiny-sana")
     (home / "tiny-sana" / "diptych.json").write_text('{"steps": 6, "guidance_scale": 3.0, "size": 64}')
     return home / "tiny-sana"
+
+
+@pytest.fixture(scope="session")
+def stable_diffusion(stable_diffusion_folder) -> Painter:
+    return Painter.from_settings(DiffusionSettings(diffusion_model=stable_diffusion_folder))
+
+
+@pytest.fixture(scope="session")
+def sana(sana_folder) -> Painter:
+    return Painter.from_settings(DiffusionSettings(diffusion_model=sana_folder))
+
+
+@pytest.fixture(scope="session")
+def with_scheduler():
+    """A function that gives a painter another scheduler."""
+    return lambda painter, scheduler: Painter(replace(painter.model, scheduler=scheduler), painter.settings)

@@ -6,43 +6,21 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    DDIMScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    HeunDiscreteScheduler,
-    LCMScheduler,
-    PNDMScheduler,
-    UniPCMultistepScheduler,
-)
-from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers import EulerDiscreteScheduler, LCMScheduler, PNDMScheduler
 from PIL import Image
 
 from services.diffusion.engine import Painted, Painter, Preview, Step
-from services.diffusion.settings import DiffusionSettings
 from shared.errors import InvalidRequest, JobFailed
 from shared.jobs import GenerateImage
 from shared.provenance import read_provenance
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def stable_diffusion(stable_diffusion_folder) -> Painter:
-    return Painter.from_settings(DiffusionSettings(diffusion_model=stable_diffusion_folder))
-
-
-@pytest.fixture(scope="module")
-def sana(sana_folder) -> Painter:
-    return Painter.from_settings(DiffusionSettings(diffusion_model=sana_folder))
 
 
 def work(**values) -> GenerateImage:
@@ -55,95 +33,7 @@ def result(events) -> Painted:
     return painted
 
 
-@pytest.fixture
-def latents_of(monkeypatch):
-    """A function that paints and gives back what was decoded."""
-
-    def paint(painter: Painter, request: GenerateImage) -> torch.Tensor:
-        seen = []
-        decode = painter.model.autoencoder.decode
-        with monkeypatch.context() as patch:
-            patch.setattr(painter.model.autoencoder, "decode", lambda latents: seen.append(latents) or decode(latents))
-            result(painter.paint(request))
-        return seen[0]
-
-    return paint
-
-
-def noise(request: GenerateImage, *shape: int) -> tuple[torch.Tensor, torch.Generator]:
-    generator = torch.Generator().manual_seed(request.seed)
-    return torch.randn(shape, generator=generator), generator
-
-
-@pytest.mark.parametrize(
-    "scheduler",
-    [
-        DDIMScheduler,
-        EulerDiscreteScheduler,
-        EulerAncestralDiscreteScheduler,
-        HeunDiscreteScheduler,
-        PNDMScheduler,
-        UniPCMultistepScheduler,
-    ],
-)
-@pytest.mark.parametrize("guidance", [1.0, 6.5])
-def test_the_loop_agrees_with_stable_diffusions_pipeline(
-    stable_diffusion, stable_diffusion_folder, latents_of, scheduler, guidance
-):
-    pipeline = StableDiffusionPipeline.from_pretrained(stable_diffusion_folder)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
-    painter = with_scheduler(stable_diffusion, pipeline.scheduler)
-    request = work(guidance_scale=guidance, negative_prompt="blue", width=80, height=64)
-    latents, generator = noise(request, 1, 4, 32, 40)
-
-    ours = latents_of(painter, request)
-
-    theirs = pipeline(
-        request.prompt,
-        negative_prompt="blue",
-        width=80,
-        height=64,
-        num_inference_steps=5,
-        guidance_scale=guidance,
-        latents=latents,
-        generator=generator,
-        output_type="latent",
-    ).images
-    assert theirs.std() > 0.01
-    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
-
-
-def with_scheduler(painter: Painter, scheduler) -> Painter:
-    return Painter(replace(painter.model, scheduler=scheduler), painter.settings)
-
-
-@pytest.mark.parametrize("guidance", [0.0, 3.0])
-def test_the_loop_agrees_with_sanas_pipeline(sana, sana_folder, latents_of, guidance):
-    pipeline = SanaPipeline.from_pretrained(sana_folder)
-    pipeline.set_progress_bar_config(disable=True)
-    request = work(guidance_scale=guidance, negative_prompt="blue")
-    latents, _ = noise(request, 1, 8, 8, 8)
-
-    ours = latents_of(sana, request)
-
-    theirs = pipeline(
-        request.prompt,
-        negative_prompt="blue",
-        width=64,
-        height=64,
-        num_inference_steps=5,
-        guidance_scale=guidance,
-        latents=latents,
-        output_type="latent",
-        use_resolution_binning=False,
-        complex_human_instruction=None,
-        max_sequence_length=sana.model.prompts.length,
-    ).images
-    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
-
-
-def test_steps_are_counted_up_to_what_the_scheduler_really_does(stable_diffusion):
+def test_steps_are_counted_up_to_what_the_scheduler_really_does(stable_diffusion, with_scheduler):
     painter = with_scheduler(stable_diffusion, PNDMScheduler(skip_prk_steps=True, steps_offset=1))
 
     events = list(painter.paint(work(steps=5)))
@@ -178,7 +68,7 @@ def test_previews_are_small_jpegs_of_the_latents_size_every_few_steps(stable_dif
         assert np.asarray(image).std() > 1
 
 
-def test_previews_do_not_change_the_picture(stable_diffusion):
+def test_previews_do_not_change_the_picture(stable_diffusion, with_scheduler):
     painter = with_scheduler(stable_diffusion, EulerDiscreteScheduler())
     settings = painter.settings
     quiet = Painter(painter.model, settings.model_copy(update={"diffusion_preview_every": 0}))
@@ -272,7 +162,7 @@ def test_a_size_beyond_the_model_is_refused_with_one_that_fits(sana):
         next(sana.paint(work(width=256, height=128)))
 
 
-def test_a_number_of_steps_that_the_scheduler_cannot_do_is_refused(stable_diffusion):
+def test_a_number_of_steps_that_the_scheduler_cannot_do_is_refused(stable_diffusion, with_scheduler):
     painter = with_scheduler(stable_diffusion, LCMScheduler(original_inference_steps=50))
     with pytest.raises(InvalidRequest, match="cannot do 60 steps"):
         next(painter.paint(work(steps=60)))

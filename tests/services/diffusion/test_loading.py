@@ -137,6 +137,18 @@ def test_a_malformed_diptych_json_is_refused(sana_folder, copy_of):
     assert "diptych.json: steps" in refusal(folder)
 
 
+def test_the_parts_of_a_stable_diffusion_folder_that_are_not_for_painting_are_left_alone(
+    stable_diffusion_folder, copy_of
+):
+    folder = copy_of(stable_diffusion_folder)
+    edit(
+        folder / "model_index.json",
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+        feature_extractor=["transformers", "CLIPFeatureExtractor"],
+    )
+    assert load(DiffusionSettings(diffusion_model=folder, diffusion_name="my-sd")).name == "my-sd"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_device_that_is_not_there_is_refused(sana_folder):
     assert "torch sees no GPU here" in refusal(sana_folder, diffusion_device="cuda")
