@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cli.chat import chat as ask_chat
 from cli.checks import run_checks
@@ -44,7 +45,7 @@ def down(data: Data = DEFAULT_DATA) -> None:
     try:
         ended = stop(DataFolder(data.resolve()))
     except TimeoutError as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {error}")
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(error))}")
         raise typer.Exit(1) from error
     said = f"Diptych has stopped: {ended} processes ended, none is left." if ended else "Diptych was not running."
     Console().print(said, highlight=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 
 from cli.pictures import PictureError, data_url, links, save
 
@@ -43,7 +44,7 @@ def chat(
             for number, link in enumerate(links(answer.text, answer.images) if save_to else (), start=1):
                 console.out(f"Saved {save(client, link, save_to or Path(), number)}", highlight=False)
     except (ChatError, PictureError) as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 1
     return 0
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.folders import ROOT
 
@@ -37,5 +38,5 @@ def run_checks(console: Console, pytest_arguments: Sequence[str]) -> int:
 
 
 def _say(console: Console, command: Sequence[str]) -> None:
-    console.print(f"[bold]$ {' '.join(command)}[/bold]", highlight=False, soft_wrap=True)
+    console.print(f"[bold]$ {escape(' '.join(command))}[/bold]", highlight=False, soft_wrap=True)
     sys.stdout.flush()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psutil
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from cli.folders import ROOT, DataFolder
@@ -39,7 +40,7 @@ def doctor(console: Console, folder: DataFolder) -> int:
     findings = list(examine(folder))
     table = Table("what", "", Column("found", overflow="fold"), show_header=False, box=SIMPLE, pad_edge=False)
     for finding in findings:
-        table.add_row(finding.what, "ok" if finding.ok else "[red]missing[/red]", finding.detail)
+        table.add_row(finding.what, "ok" if finding.ok else "[red]missing[/red]", escape(finding.detail))
     console.print(table)
     return 0 if all(finding.ok for finding in findings) else 1
 

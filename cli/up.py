@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.folders import DataFolder
 from cli.launch import GaveUp, launch, wait_ready
@@ -17,7 +18,7 @@ from cli.plan import Plan
 from cli.ports import is_free
 from cli.readiness import ask
 from cli.state import State, is_locked, wait_unlocked
-from cli.stop import ASK_S, KILL_S, processes
+from cli.stop import ASK_S, KILL_S, processes, wait_gone
 
 
 def up(console: Console, folder: DataFolder, *, host: str, port: int, detach: bool, within_s: float) -> int:
@@ -31,7 +32,7 @@ def up(console: Console, folder: DataFolder, *, host: str, port: int, detach: bo
             )
         plan = make_plan(folder, host=host, port=port, environment=os.environ)
     except (CannotStart, OSError) as error:
-        console.print(f"[red]Diptych cannot start.[/red] {error}", soft_wrap=True)
+        console.print(f"[red]Diptych cannot start.[/red] {escape(str(error))}", soft_wrap=True)
         return 1
     return bring_up(console, folder, plan, detach=detach, within_s=within_s)
 
@@ -49,31 +50,36 @@ def bring_up(console: Console, folder: DataFolder, plan: Plan, *, detach: bool, 
         _say_what_next(console, detach=detach)
         return 0 if detach else _stay(console, folder, supervisor)
     except GaveUp as reason:
-        console.print(f"[red]Diptych did not start.[/red] {reason}", soft_wrap=True, highlight=False)
+        console.print(f"[red]Diptych did not start.[/red] {escape(str(reason))}", soft_wrap=True, highlight=False)
         _end(folder, supervisor)
         return 1
     except KeyboardInterrupt:
         console.print("Stopping …")
-        console.print(f"Diptych has stopped: {_end(folder, supervisor)} processes ended, none is left.")
-        return 130 if detach else 0
+        ended, left = _end(folder, supervisor)
+        console.print(f"Diptych has stopped: {ended} processes ended, {left or 'none'} {'are' if left else 'is'} left.")
+        return 1 if left else 130 if detach else 0
 
 
-def _end(folder: DataFolder, supervisor: subprocess.Popen[bytes]) -> int:
-    """Stop our own supervisor, and nobody else's. Returns how many processes that ended."""
+def _end(folder: DataFolder, supervisor: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Stop our own supervisor, and nobody else's. Returns how many processes ended, and how many did not."""
     state = State.read(folder) if supervisor.poll() is None else None
-    count = len(processes(state)) if state and state.supervisor.pid == supervisor.pid else 0
+    ours = processes(state) if state and state.supervisor.pid == supervisor.pid else []
     supervisor.terminate()
-    try:
-        supervisor.wait(ASK_S)
-    except KeyboardInterrupt:
-        supervisor.terminate()  # a second signal makes it kill at once
-        supervisor.wait(KILL_S)
-    except subprocess.TimeoutExpired:
+    for patience in (ASK_S, KILL_S):
+        try:
+            supervisor.wait(patience)
+            break
+        except KeyboardInterrupt:
+            supervisor.terminate()  # a second signal makes it kill at once
+        except subprocess.TimeoutExpired:
+            continue
+    else:
         supervisor.kill()  # its guard then sweeps
         supervisor.wait()
-    if count:
+    if ours:
         wait_unlocked(folder, KILL_S)
-    return count
+    left = len(wait_gone(ours, KILL_S))
+    return len(ours) - left, left
 
 
 def _already_running(folder: DataFolder) -> State | None:

@@ -17,7 +17,7 @@ from cli.stop import is_live, processes
 
 T = TypeVar("T")
 SLEEPER = "import signal; signal.pause()"
-CRASHER = "print('no such model folder'); raise SystemExit(4)"
+CRASHER = "print('[bold]no such model folder[/bold]'); raise SystemExit(4)"
 PARENT = f"""
 import signal, subprocess, sys
 subprocess.Popen([sys.executable, "-c", {SLEEPER!r}])

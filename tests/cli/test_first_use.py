@@ -32,6 +32,7 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
     (folder / "cli").mkdir(parents=True)
     shutil.copy(ROOT / "diptych", folder)
+    (folder / "cli" / "__init__.py").touch()  # a package proper, which goes before the tests' own on PYTHONPATH
     (folder / "cli" / "__main__.py").write_text(COMMANDS)
     (folder / "requirements.lock").write_text("# none\n")
     return folder

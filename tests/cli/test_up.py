@@ -136,7 +136,7 @@ def test_up_gives_up_on_a_part_that_keeps_crashing_and_shows_its_last_lines(fold
     ).communicate(timeout=30)
     assert program.returncode == 1
     assert "vlm ended 3 times (exit code 4)" in said
-    assert "no such model folder" in said
+    assert "[bold]no such model folder[/bold]" in said
     assert not is_locked(folder)
     assert not folder.state.exists()
 
