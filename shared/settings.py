@@ -50,8 +50,13 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            lines = [f"DIPTYCH_{str(e['loc'][0]).upper()}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+            lines = [_sentence(problem["loc"], problem["msg"]) for problem in error.errors()]
             sys.exit("Diptych cannot start, a setting is wrong:\n  " + "\n  ".join(lines))
+
+
+def _sentence(where: tuple[int | str, ...], message: str) -> str:
+    """Names the variable, never its value: it may be a key."""
+    return f"DIPTYCH_{str(where[0]).upper()}: {message}" if where else message.removeprefix("Value error, ")
 
 
 def link_secret(data: Path) -> bytes:
