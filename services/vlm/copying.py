@@ -7,14 +7,14 @@ then the closing quote. What a token writes after that quote is the grammar's af
 """
 
 import json
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.vlm.words import span_edges
 
 QUOTE = ord('"')
 
@@ -72,15 +72,16 @@ class CopySource:
 
     @classmethod
     def of(cls, message: str, prefix: str) -> "CopySource":
-        """Source: a span begins where a word or a punctuation mark does, and ends likewise; never beside a space."""
+        """A message's spans, see `words.span_edges`. What follows the last end is cut off: no span gets stuck there."""
         offsets = [0]
         for char in message:
             offsets.append(offsets[-1] + len(escaped(char)))
-        cuts = [i for i in range(len(message) + 1) if is_boundary(message, i)]
+        starts, ends = span_edges(message)
+        message = message[: max(ends, default=0)]
         return cls(
             text=escaped(message),
-            starts=frozenset(offsets[i] for i in cuts if i < len(message) and not message[i].isspace()),
-            ends=frozenset(offsets[i] for i in cuts if i > 0 and not message[i - 1].isspace()),
+            starts=frozenset(offsets[at] for at in starts if at < len(message)),
+            ends=frozenset(offsets[at] for at in ends),
             prefix=escaped(prefix),
         )
 
@@ -166,33 +167,3 @@ class CopyConstraint:
 def escaped(text: str) -> bytes:
     """`text` as the inside of a JSON string, UTF-8, escaping only what JSON demands."""
     return json.dumps(text, ensure_ascii=False)[1:-1].encode()
-
-
-def is_boundary(text: str, position: int) -> bool:
-    """Whether a word ends or begins between text[position - 1] and text[position].
-
-    Letters, digits and marks hold together, and an apostrophe or hyphen between them. Scripts written without
-    spaces have a boundary everywhere but before a mark.
-    """
-    if position in (0, len(text)):
-        return True
-    before, after = text[position - 1], text[position]
-    if unicodedata.category(after)[0] == "M" or ZERO_WIDTH_JOINER in (before, after):
-        return False
-    if before in IN_WORDS:
-        return not (position >= 2 and _holds(text[position - 2]) and _holds(after))
-    if after in IN_WORDS:
-        return not (position + 1 < len(text) and _holds(before) and _holds(text[position + 1]))
-    return not (_holds(before) and _holds(after))
-
-
-ZERO_WIDTH_JOINER = "\u200d"
-IN_WORDS = "'’-"
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Thai, Lao, Burmese, Khmer, kana, Han."""
-
-
-def _holds(char: str) -> bool:
-    return char == "_" or (unicodedata.category(char)[0] in "LNM" and not UNSPACED.match(char))

@@ -25,7 +25,7 @@ from services.vlm.loading import load
 from services.vlm.request import ChatRequest
 from services.vlm.serving import Generation, Line
 from services.vlm.settings import VlmSettings
-from shared.errors import BodyTooLarge, DiptychError, InvalidRequest
+from shared.errors import BodyTooLarge, DiptychError, InvalidRequest, VlmUnavailable
 
 log = logging.getLogger("diptych.vlm")
 
@@ -88,6 +88,8 @@ def create_app(engine: Engine, settings: VlmSettings) -> FastAPI:
         leaving = asyncio.create_task(abandon_when_gone(http, generation))
         try:
             answer = await generation.answer()
+        except asyncio.CancelledError:  # by uvicorn, which ends what is slower than its grace
+            raise VlmUnavailable("The VLM server is stopping. Try again in a moment.") from None
         finally:
             leaving.cancel()
             generation.abandon()

@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from services.vlm.copying import CopyConstraint, CopySource, CopyVocabulary, is_boundary
+from services.vlm.copying import CopyConstraint, CopySource, CopyVocabulary
+from services.vlm.words import is_boundary, span_edges
 
 MESSAGES = [
     "Draw an orange cat in a cardboard box, please!",
@@ -20,10 +21,10 @@ MESSAGES = [
 
 
 def spans(message: str) -> set[str]:
-    """Every span that begins and ends at a boundary, and neither at a space."""
+    """Every span that begins and ends at a boundary, and neither at a space nor at a closing mark."""
     cuts = [i for i in range(len(message) + 1) if is_boundary(message, i)]
     found = {message[i:j] for i in cuts for j in cuts if i < j}
-    return {span for span in found if span == span.strip()}
+    return {span for span in found if span == span.strip(" .,!")}
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,7 @@ def test_quotes_and_line_breaks_are_written_as_json_wants_them():
         ("'quoted' - dash", ["'", "quoted", "'", "-", "dash"]),
         ("猫猫", ["猫", "猫"]),
         ("naïve cafe\u0301", ["naïve", "cafe\u0301"]),
+        ("at 3,50 or 12:30. Or 3.", ["at", "3,50", "or", "12:30", ".", "Or", "3", "."]),
         ("image_1 x2", ["image_1", "x2"]),
     ],
 )
@@ -154,3 +156,11 @@ def test_words_end_where_a_reader_ends_them(text, words):
     cuts = [i for i in range(len(text) + 1) if is_boundary(text, i)]
     pieces = [text[i:j] for i, j in itertools.pairwise(cuts)]
     assert [piece for piece in pieces if re.search(r"\S", piece)] == words
+
+
+def test_a_span_neither_begins_nor_ends_with_a_closing_mark():
+    text = "Well, a cat. 一只猫。"
+    starts, ends = span_edges(text)
+    assert not {text[at] for at in starts} & set(",. 。")
+    assert not {text[at - 1] for at in ends} & set(",. 。")
+    assert not CopyConstraint(CopyVocabulary([b"a"]), "?!", " ").active
