@@ -50,9 +50,9 @@ def chat(
 
 
 def request_body(question: str, images: Sequence[Path]) -> dict[str, Any]:
-    """The chat request. Raises PictureError."""
-    content: list[dict[str, Any]] = [{"type": "text", "text": question}]
-    content += [{"type": "image_url", "image_url": {"url": data_url(file)}} for file in images]
+    """The chat request, the pictures before the question about them. Raises PictureError."""
+    content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": data_url(file)}} for file in images]
+    content.append({"type": "text", "text": question})
     return {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": content}]}
 
 

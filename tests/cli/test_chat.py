@@ -96,13 +96,13 @@ def test_the_answer_is_printed_and_its_picture_saved(serve: Callable[..., Server
     assert server.asked[0]["key"] == "Bearer k"
 
 
-def test_images_travel_as_data_urls_behind_the_question(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_images_travel_as_data_urls_before_the_question(serve: Callable[..., Server], tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "page.png")
     server = serve(200, events(delta(content="ok")))
     assert ask(server, "what does this say?", "--image", str(tmp_path / "page.png")).returncode == 0
     asked = server.asked[0]
     assert (asked["path"], asked["model"], asked["stream"]) == ("/v1/chat/completions", "diptych", True)
-    text, image = asked["messages"][0]["content"]
+    image, text = asked["messages"][0]["content"]
     assert text == {"type": "text", "text": "what does this say?"}
     encoded = image["image_url"]["url"].removeprefix("data:image/png;base64,")
     assert base64.b64decode(encoded) == (tmp_path / "page.png").read_bytes()
