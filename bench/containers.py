@@ -47,6 +47,7 @@ class Project:
             "DIPTYCH_API_KEY": self.key,
             "DIPTYCH_STORE_PASSWORD": secrets.token_hex(16),
             "DIPTYCH_PORT": str(port),
+            "DIPTYCH_PUBLIC_URL": self.address,
         }
         self._command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
 

@@ -117,6 +117,10 @@ def test_a_missing_secret_stops_the_start_with_what_to_do(secret):
     assert f"${{{secret}:-" not in (ROOT / "docker-compose.yml").read_text()
 
 
+def test_no_substitution_holds_another_which_docker_compose_1_29_leaves_unread():
+    assert not re.search(r"\$\{[^}]*\$\{", (ROOT / "docker-compose.yml").read_text())
+
+
 def test_bases_are_the_three_official_names():
     bases = {base for base, _ in stages().values()} - set(stages())
     images = {COMPOSE["services"][name]["image"] for name in SERVICES - OURS}
