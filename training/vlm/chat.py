@@ -15,6 +15,8 @@ PAGE, STRANGE = "page", "strange"
 """Pictures outside the world: a document or screenshot; a photo-like image."""
 Picture = Scene | str
 
+WORDS_FIRST = 0.3
+"""How often clients put the words before the pictures."""
 _ERRORS = (
     "The worker is not running.",
     "The job ran out of time.",
@@ -61,18 +63,19 @@ def tool_call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
 
 
 def user_says(chat: Conversation, message: str, pictures: list[Picture], rng: Random) -> None:
-    """A user message; each picture comes before it with its handle, first those drawn since the last one."""
-    shown: list[tuple[str, Picture]] = [(handle, sample_scene(rng)) for handle in chat.unseen]
-    shown += [(chat.new_handle(), picture) for picture in pictures]
-    chat.unseen.clear()
-    if not shown:
+    """A user message with its pictures, mostly before the words; first those drawn since the last message."""
+    drawn: list[Picture] = [sample_scene(rng) for _ in chat.unseen]
+    handles = chat.unseen + [chat.new_handle() for _ in pictures]
+    chat.unseen = []
+    chat.pictures += drawn + pictures
+    if not handles:
         chat.messages.append({"role": "user", "content": message})
         return
     parts: list[dict[str, str]] = []
-    for handle, picture in shown:
+    for handle in handles:
         parts += [{"type": "text", "text": f"{handle}: "}, {"type": "image"}]
-        chat.pictures.append(picture)
-    parts.append({"type": "text", "text": message})
+    first = 2 * len(drawn) if pictures and rng.random() < WORDS_FIRST else len(parts)
+    parts.insert(first, {"type": "text", "text": message})
     chat.messages.append({"role": "user", "content": parts})
 
 

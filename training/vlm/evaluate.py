@@ -148,6 +148,9 @@ def evaluate_images(asker: Asker, count: int) -> dict[str, Any]:
             question = about_scene(scene, rng, kind)
             text = asker.ask(question.message, scene).text.strip()
             outcomes[f"{question.kind}: same words"].append(text == question.answer)
+            if question.kind in ("colour", "background"):
+                key = question.answer.rstrip(".").rsplit(" ", 1)[-1]
+                outcomes[f"{question.kind}: right word"].append(key in text)
             if question.kind == "what":
                 outcomes["what: all things named"].append(all(group.thing in text for group in scene.groups))
                 outcomes["what: first thing named"].append(scene.groups[0].thing in text)
