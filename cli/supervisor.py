@@ -44,7 +44,7 @@ class Supervisor:
         for child in self._children:
             _keep_one_older(self._folder.log(child.part.name))
         self._write()
-        while not self._woken_by_stop():
+        while not self._woken_by_stop() and self._folder.lock.exists():  # without it nobody could reach us any more
             self._turn()
         self._stop([child for child in self._children if not child.part.foundation])
         self._stop([child for child in self._children if child.part.foundation])
@@ -97,7 +97,8 @@ class Supervisor:
     def _write(self) -> None:
         reports = tuple(child.report() for child in self._children)
         state = State(address=self._plan.address, supervisor=self._me, parts=reports, since=self._since)
-        state.write(self._folder)
+        with contextlib.suppress(FileNotFoundError):  # the data folder was removed under us: `run` ends
+            state.write(self._folder)
 
 
 def _keep_one_older(log: Path) -> None:

@@ -1,6 +1,7 @@
 """The supervisor with real processes: what it keeps alive, and what it leaves behind (nothing)."""
 
 import itertools
+import shutil
 import signal
 from collections.abc import Callable
 
@@ -139,6 +140,15 @@ def test_a_killed_guard_is_replaced_and_the_next_one_sweeps(start: Start, folder
     system.supervisor.kill()
     system.supervisor.wait(5)
     assert wait_unlocked(folder, 10)
+    assert none_lives(everyone)
+
+
+def test_a_supervisor_whose_data_folder_was_removed_stops_everything(start: Start, folder: DataFolder) -> None:
+    system = start(plan(part("parent", PARENT), part("sleeper", SLEEPER)))
+    everyone = system.all_processes(4)
+    shutil.rmtree(folder.path)
+    everyone[-1].kill()  # something wakes it
+    assert system.supervisor.wait(20) == 0
     assert none_lives(everyone)
 
 
