@@ -115,7 +115,7 @@ class Child:
         """Ask it to end."""
         if self._process is not None:
             self._enter(PartState.STOPPING)
-            self._process.terminate()
+            os.kill(self._process.pid, signal.SIGTERM)  # Popen's own way may reap it, and `notice` could not look
         else:
             self._enter(PartState.STOPPED)
 

@@ -143,6 +143,17 @@ def test_a_killed_guard_is_replaced_and_the_next_one_sweeps(start: Start, folder
     assert none_lives(everyone)
 
 
+def test_a_part_that_died_just_before_the_stop_does_not_disturb_it(start: Start) -> None:
+    system = start(plan(part("parent", PARENT), part("sleeper", SLEEPER)))
+    everyone = system.all_processes(4)
+    system.supervisor.send_signal(signal.SIGSTOP)  # both come while it cannot look
+    system.process("sleeper").kill()
+    system.supervisor.send_signal(signal.SIGTERM)
+    system.supervisor.send_signal(signal.SIGCONT)
+    assert system.supervisor.wait(20) == 0
+    assert none_lives(everyone)
+
+
 def test_a_supervisor_whose_data_folder_was_removed_stops_everything(start: Start, folder: DataFolder) -> None:
     system = start(plan(part("parent", PARENT), part("sleeper", SLEEPER)))
     everyone = system.all_processes(4)
