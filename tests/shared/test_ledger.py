@@ -7,17 +7,9 @@ import pytest
 
 from shared.errors import ErrorRecord, NotFound
 from shared.jobs import GeneratedImage, GenerateImage, JobStatus, new_job
-from shared.ledger import Hold, Ledger, open_engine
+from shared.ledger import Hold
 
 ERROR = ErrorRecord(code="broken", message="It broke.")
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(open_engine(f"sqlite:///{tmp_path}/ledger.db"))
-    ledger.create_tables()
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture
