@@ -26,7 +26,7 @@ CAPTION_ROWS = 24
 
 def evaluate_autoencoder(folder: Path, judge: ClipJudge, count: int = 192) -> dict[str, Any]:
     """PSNR on held-out pictures, and how often CLIP still picks the caption, before and after."""
-    vae = AutoencoderDC.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval()
+    vae = AutoencoderDC.from_pretrained(folder / "vae", dtype=torch.float32).eval()
     scenes, rng = held_out_scenes(count, offset=100)
     captions = [caption(scene, rng) for scene in scenes]
     pixels = pixels_of(scenes)
@@ -54,7 +54,7 @@ def choices(judge: ClipJudge, pixels: Tensor, captions: list[str], among: int = 
 
 def load_painter(folder: Path) -> tuple[SanaPipeline, dict[str, Any]]:
     """The pipeline in fp32 and the arguments of a call that its folder recommends."""
-    pipeline = SanaPipeline.from_pretrained(folder, torch_dtype=torch.float32, local_files_only=True)
+    pipeline = SanaPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     own = json.loads((folder / "diptych.json").read_text())
     arguments = {

@@ -17,8 +17,6 @@ from training.world import Group, Scene
 MODELS = Path(__file__).parents[2] / "models"
 SHARD_LIMIT = 15 * 2**20
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
-
 
 @pytest.fixture(scope="module")
 def judge() -> ClipJudge:
