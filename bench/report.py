@@ -1,4 +1,5 @@
-"""How every benchmark tells its figures: a table for people, a file with the machine, one JSON object as the last line.
+"""How every benchmark tells its figures: a table for people, a file with the machine, its figures
+as one JSON object on the last line.
 
 Knows nothing of what is measured.
 """
@@ -23,7 +24,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def publish(name: str, figures: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, gpu: str = "") -> None:
-    """Print the rows as a table, write `bench/results/NAME.json`, print everything as one line of JSON.
+    """Print the rows as a table, write `bench/results/NAME.json`, print the figures as one line of JSON.
 
     `figures` are the numbers that a reader compares from one run to the next; `rows` are the table, all with the same
     keys.
@@ -44,7 +45,7 @@ def publish(name: str, figures: Mapping[str, Any], rows: Sequence[Mapping[str, A
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    print(json.dumps(result, ensure_ascii=False))
+    print(json.dumps(result["figures"], ensure_ascii=False))
 
 
 def machine(gpu: str = "") -> dict[str, Any]:
