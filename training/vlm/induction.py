@@ -5,6 +5,8 @@ equals the present token, and proposes what stood there ("In-context Learning an
 2022). Random starts find this circuit only after many times the samples that everything else takes.
 """
 
+from typing import Any
+
 import torch
 from transformers import LlamaModel
 
@@ -32,12 +34,13 @@ def _slow_dimensions(head: int) -> torch.Tensor:
 @torch.no_grad()
 def initialise_induction(decoder: LlamaModel) -> None:
     """Overwrites the first head of the first two layers; scales the embeddings to unit rows."""
-    config = decoder.config
+    config: Any = decoder.config
     width, head = config.hidden_size, config.hidden_size // config.num_attention_heads
     decoder.embed_tokens.weight.normal_(std=width**-0.5)
     rows = _directions(width, 3 * head)
     seen, noted, proposed = rows[:head], rows[head : 2 * head], rows[2 * head :]
-    look, match = decoder.layers[0].self_attn, decoder.layers[1].self_attn
+    look: Any = decoder.layers[0].self_attn
+    match: Any = decoder.layers[1].self_attn
     frequencies = config.rope_parameters["rope_theta"] ** (-torch.arange(head // 2) / (head // 2))
     sharp = torch.arange(_SHARP_FREQUENCIES)
     for projection in (look.q_proj, look.k_proj, match.q_proj, match.k_proj):

@@ -59,7 +59,7 @@ class TrainedParts(nn.Module):
     def __init__(self, vision: CLIPVisionConfig) -> None:
         super().__init__()
         config = llava_config(vision)
-        self.decoder = LlamaModel(config.text_config)
+        self.decoder = LlamaModel(text_config())
         self.projector = LlavaMultiModalProjector(config)
         initialise_induction(self.decoder)
 
