@@ -1,9 +1,11 @@
 """`python -m workers.diffusion`: the worker that paints."""
 
 import base64
+import sys
 from collections.abc import Generator
 
 from services.diffusion.engine import Painted, Painter, Preview, Step
+from services.diffusion.folder import FolderRefused
 from services.diffusion.settings import DiffusionSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobPreview, JobProgress
@@ -46,7 +48,10 @@ def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore
 def main() -> None:
     set_up_logging()
     settings = WorkerSettings.from_environment()
-    painter = Painter.from_settings(DiffusionSettings.from_environment())
+    try:
+        painter = Painter.from_settings(DiffusionSettings.from_environment())
+    except FolderRefused as refusal:
+        sys.exit(f"The painter cannot be loaded: {refusal}")
     store = DirectoryArtifactStore(settings.artifact_folder)
     device = str(painter.model.device)
     serve(Work(JobKind.GENERATE_IMAGE, generate_image(painter, store), painter.model.name, device), settings)
