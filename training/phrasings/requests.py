@@ -61,7 +61,7 @@ def _is_question(message: str) -> bool:
 
 def drawing(rng: Random) -> Request:
     """Somebody wants a picture."""
-    if rng.random() < 0.025:
+    if rng.random() < 0.015:
         return _drawing_without(rng)
     marked = f"{SPAN_OPEN}{subject(rng)}{SPAN_CLOSE}"
     if rng.random() < 0.09:
@@ -110,7 +110,7 @@ def image_words(handle: str, handles: list[str], rng: Random) -> str:
 
 def reading(rng: Random, handles: list[str]) -> Request:
     """Somebody wants to know what an image says; mostly the last one."""
-    if rng.random() < (0.12 if len(handles) == 1 else 0.5):
+    if rng.random() < (0.12 if len(handles) == 1 else 0.6):
         handle = rng.choice(handles)
         slots = {"img": image_words(handle, handles, rng)}
         message = expand(rng.choice(lines("reading_numbered")), rng, slots)

@@ -177,9 +177,9 @@ def sample_picture(rng: Random, *, for_reading: bool) -> Picture:
 def _offer_tools(chat: Conversation, rng: Random) -> None:
     """Decides which tools this conversation has; reading is offered once there is an image."""
     missing = rng.random()
-    chat.can_draw = missing >= 0.07
-    chat.can_read = (bool(chat.pictures) or rng.random() < 0.4) and not 0.04 <= missing < 0.1
-    if missing < 0.04:
+    chat.can_draw = missing >= 0.09
+    chat.can_read = (bool(chat.pictures) or rng.random() < 0.4) and not 0.06 <= missing < 0.12
+    if missing < 0.06:
         chat.can_read = False
     if chat.can_draw:
         chat.tools.append(generate_image_schema())
@@ -214,7 +214,7 @@ def conversation(rng: Random, mix: Mix) -> Conversation:
     )[0]
     pictures: list[Picture] = []
     if kind in ("reading", "looking", "both") or rng.random() < 0.12:
-        count = rng.choices((1, 2, 3), (10, 1.5, 0.4))[0]
+        count = rng.choices((1, 2, 3), (10, 2.5, 0.4))[0]
         pictures = [sample_picture(rng, for_reading=kind in ("reading", "both")) for _ in range(count)]
     chat.pictures = list(pictures)
     _offer_tools(chat, rng)
