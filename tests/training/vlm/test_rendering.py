@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from services.vlm.loading import check_processor
+from training.phrasings.tool_schemas import generate_image_schema, read_text_schema
 from training.vlm.conversations import Mix, conversation, copying
 from training.vlm.export import build_processor
 from training.vlm.rendering import CALL_BEGIN, CALL_END, END, IMAGE, render_call, segments
@@ -33,10 +34,11 @@ def test_the_template_gives_what_training_reads(processor):
 
 
 def test_tools_are_rendered_compactly(processor):
-    chat = conversation(Random(5), Mix(drawing=0, reading=1, looking=0, words=0, both=0, more_turns=0))
-    text = rendered(processor, chat.messages, chat.tools, add_generation_prompt=True)
-    assert text.startswith("<|tools|> generate_image(prompt, negative_prompt) read_text(image)<|end|><|user|> image_")
-    assert text.endswith("<|end|><|assistant|>")
+    tools = [generate_image_schema(), read_text_schema(["image_1"])]
+    text = rendered(processor, [{"role": "user", "content": "hi"}], tools, add_generation_prompt=True)
+    assert text == (
+        "<|tools|> generate_image(prompt, negative_prompt) read_text(image)<|end|><|user|> hi<|end|><|assistant|>"
+    )
 
 
 def test_system_text_is_dropped_and_long_results_are_clipped(processor):
