@@ -1,0 +1,48 @@
+"""Streams of long turns: comments keep the connection, and a turn goes on without anybody listening."""
+
+import asyncio
+
+from orchestrator.api import chat_format
+from orchestrator.api.chat_format import chunks, frames
+from orchestrator.turns import TurnRunner
+from shared.events import TextDelta, TurnCompleted, Usage
+
+
+def turn_of(runner, gate, done):
+    async def events():
+        yield TextDelta(text="first")
+        await gate.wait()
+        yield TextDelta(text="second")
+        done.set()
+        yield TurnCompleted(usage=Usage())
+
+    return runner.start(events())
+
+
+async def test_long_pauses_are_filled_with_comments(monkeypatch):
+    monkeypatch.setattr(chat_format, "KEEP_ALIVE_S", 0.01)
+    runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
+    rest = chunks(turn_of(runner, gate, done), include_usage=False, extended=False)
+    seen = []
+    async for frame in frames(asyncio.ensure_future(anext(rest)), rest):
+        seen.append(frame)
+        if frame.startswith(b": "):
+            gate.set()
+    assert b"first" in seen[0]
+    assert seen[1].startswith(b": ")
+    assert any(b"second" in frame for frame in seen)
+    assert seen[-1] == b"data: [DONE]\n\n"
+    await runner.close()
+
+
+async def test_a_turn_goes_on_when_its_client_leaves_and_can_be_followed_from_the_start():
+    runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
+    turn = turn_of(runner, gate, done)
+    leaving = chunks(turn, include_usage=False, extended=False)
+    assert b"first" in await anext(leaving)
+    await leaving.aclose()
+    gate.set()
+    await asyncio.wait_for(done.wait(), 5)
+    again = [event.type async for event in turn.follow()]
+    assert again == ["text_delta", "text_delta", "turn_completed"]
+    await runner.close()
