@@ -38,7 +38,11 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
     celery = make_celery(settings.redis_url)
     vlm = OpenAICompatibleVlm(
-        settings.vlm_url, settings.vlm_name, settings.vlm_key.get_secret_value(), settings.vlm_timeout_s
+        settings.vlm_url,
+        settings.vlm_name,
+        settings.vlm_key.get_secret_value(),
+        timeout_s=settings.vlm_timeout_s,
+        busy_s=settings.vlm_busy_s,
     )
     turns = TurnRunner()
     async with EventReader(client) as events:

@@ -45,6 +45,9 @@ class OrchestratorSettings(Settings):
     vlm_timeout_s: float = Field(default=120, gt=0)
     """Longest silence of the VLM before the turn fails."""
 
+    vlm_busy_s: float = Field(default=30, ge=0)
+    """How long a turn waits for a VLM that answers 429 before it fails with 429 itself."""
+
     turn_s: float = Field(default=600, gt=0)
     """Longest time for one turn, all its jobs included."""
 

@@ -3,8 +3,11 @@
 Maps every way in which such a server can fail to one of our errors; its own words go to the log only.
 """
 
+import asyncio
 import json
 import logging
+import random
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,6 +18,7 @@ from orchestrator.vlm.client import Sampling, VlmEnd, VlmEvent, VlmText, VlmTool
 from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmUnavailable
 from shared.events import Usage
 
+ASK_AGAIN_S = (0.2, 0.8)
 log = logging.getLogger(__name__)
 UNREACHABLE = "The vision-language model cannot be reached. Check that its server is running (`./diptych status`)."
 BROKE_OFF = "The vision-language model stopped in the middle of its answer. Try again."
@@ -27,11 +31,12 @@ BUSY = "The vision-language model is busy. Try again in a few seconds."
 class OpenAICompatibleVlm:
     """Owns an HTTP client; close it with `aclose`."""
 
-    def __init__(self, url: str, name: str, key: str, timeout_s: float) -> None:
+    def __init__(self, url: str, name: str, key: str, *, timeout_s: float, busy_s: float) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = httpx2.Timeout(timeout_s, connect=5)
         self._http = httpx2.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout, trust_env=False)
         self._name = name
+        self._busy_s = busy_s
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -55,6 +60,21 @@ class OpenAICompatibleVlm:
         return listed[0]
 
     async def answer(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
+    ) -> AsyncIterator[VlmEvent]:
+        """As the protocol says. A server that is busy is asked again for a while: a turn may have a picture already."""
+        deadline = time.monotonic() + self._busy_s
+        while True:
+            try:
+                async for event in self._answer_once(messages, tools, sampling):
+                    yield event
+                return
+            except Overloaded:  # only ever before the first event
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(random.uniform(*ASK_AGAIN_S))
+
+    async def _answer_once(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
     ) -> AsyncIterator[VlmEvent]:
         body = self._body(self._name or await self.check(), messages, tools, sampling)

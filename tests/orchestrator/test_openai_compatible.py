@@ -26,10 +26,10 @@ def refusal(status, body):
 
 @pytest.fixture
 def serving():
-    """A context manager: a client of a server that answers every request with these bytes."""
+    """A context manager: a client of a server that answers with these bytes, the last ones again and again."""
 
     @contextlib.asynccontextmanager
-    async def serving(answer: str, timeout_s: float = 5, hang: bool = False):
+    async def serving(*answers: str, timeout_s: float = 5, busy_s: float = 0, hang: bool = False):
         asked, handlers = [], set()
 
         async def handle(reader, writer):
@@ -37,7 +37,7 @@ def serving():
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
             asked.append(json.loads(await reader.readexactly(length) or "{}"))
-            writer.write(answer.encode())
+            writer.write(answers[min(len(asked), len(answers)) - 1].encode())
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
                 if hang:
@@ -48,7 +48,7 @@ def serving():
 
         server = await asyncio.start_server(handle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s)
+        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s=timeout_s, busy_s=busy_s)
         try:
             yield vlm, asked
         finally:
@@ -117,6 +117,14 @@ async def test_every_way_to_fail_is_one_of_our_errors_and_says_nothing_internal(
     assert "/home" not in raised.value.message
 
 
+async def test_a_busy_server_is_asked_again(serving):
+    answer = STREAM + chunk({"content": "At last."}, "stop") + "data: [DONE]\n\n"
+    async with serving(refusal(429, "{}"), refusal(429, "{}"), answer, busy_s=20) as (vlm, asked):
+        events = await collect(vlm)
+    assert events[0] == VlmText(text="At last.")
+    assert len(asked) == 3
+
+
 async def test_silence_has_an_end(serving):
     async with serving(STREAM, timeout_s=0.2, hang=True) as (vlm, _):
         with pytest.raises(VlmUnavailable):
@@ -124,7 +132,7 @@ async def test_silence_has_an_end(serving):
 
 
 async def test_nobody_there_is_said(unused_tcp_port):
-    vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{unused_tcp_port}/v1", "m", "", 5)
+    vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{unused_tcp_port}/v1", "m", "", timeout_s=5, busy_s=0)
     with pytest.raises(VlmUnavailable) as raised:
         await collect(vlm)
     assert "cannot be reached" in raised.value.message
