@@ -1,6 +1,6 @@
 """Draws a real conversation as a picture for the README: what was asked, what the painter showed, what OCR read.
 
-`python -m bench.conversation --url http://127.0.0.1:8000 --out docs/conversation.png` talks to a running system;
+`python -m bench.conversation --url http://127.0.0.1:8000 --out bench/results/conversation.png` talks to a running system;
 nothing in the picture is made up, and nothing is chosen: it is the first answer to a fixed seed.
 """
 
@@ -107,7 +107,7 @@ def draw_reading(sheet: Sheet, url: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--out", type=Path, default=Path("docs/conversation.png"))
+    parser.add_argument("--out", type=Path, default=Path("bench/results/conversation.png"))
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     sheet = Sheet()
