@@ -35,7 +35,7 @@ EXPORT_EVERY = 300.0
 """Seconds between exports."""
 DEFAULTS: dict[str, object] = {
     "steps": 20,
-    "guidance_scale": 4.0,
+    "guidance_scale": 3.0,
     "size": CANVAS,
     "max_sequence_length": 40,
     "complex_human_instruction": None,
