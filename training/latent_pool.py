@@ -18,6 +18,8 @@ from training.world import Scene, render, sample_scene
 PAINTER_KINDS = {"single": 5.0, "count": 1.0, "pair": 1.5, "in": 2.5}
 """What the painter practises; single things and things in boxes more than the world has them."""
 
+SCALE_SCENES = 128
+
 
 @torch.no_grad()
 def encode_scenes(autoencoder: AutoencoderDC, scenes: list[Scene], device: torch.device) -> Tensor:
@@ -27,8 +29,15 @@ def encode_scenes(autoencoder: AutoencoderDC, scenes: list[Scene], device: torch
         return autoencoder.encode(pictures, return_dict=False)[0].float()
 
 
+def latent_scale(autoencoder: AutoencoderDC, device: torch.device) -> float:
+    """What makes the latents' standard deviation one; always of the same scenes, so that a resumed run keeps it."""
+    rng = Random(0)
+    scenes = [sample_scene(rng, PAINTER_KINDS) for _ in range(SCALE_SCENES)]
+    return 1.0 / float(encode_scenes(autoencoder, scenes, device).std())
+
+
 class LatentPool:
-    """Scenes and their scaled latents; `scale` makes their standard deviation one."""
+    """Scenes and their latents, scaled by `scale`."""
 
     def __init__(self, autoencoder: AutoencoderDC, size: int, rng: Random, device: torch.device) -> None:
         self.autoencoder, self.rng, self.device = autoencoder, rng, device
@@ -37,7 +46,7 @@ class LatentPool:
         for first in range(0, size, 32):
             part = self.scenes[first : first + 32]
             self.latents[first : first + len(part)] = encode_scenes(autoencoder, part, device).cpu()
-        self.scale = 1.0 / float(self.latents.std())
+        self.scale = latent_scale(autoencoder, device)
         self.latents *= self.scale
         self._oldest = 0
 
