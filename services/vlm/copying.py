@@ -11,9 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.vlm.words import span_edges
 
 QUOTE = ord('"')
@@ -135,33 +132,6 @@ class CopySource:
             found.update(vocabulary.ids.get(piece, ()))
             if length > len(rest) and position + length - len(rest) in self.ends:
                 found.update(vocabulary.closers.get(piece, ()))
-
-
-class CopyConstraint:
-    """One argument value being written, token by token: a `CopySource` with its state."""
-
-    def __init__(self, vocabulary: CopyVocabulary, message: str, prefix: str) -> None:
-        """Begins just after the value's opening quote."""
-        self.vocabulary = vocabulary
-        self.source = CopySource.of(message, prefix)
-        self.state: CopyState | None = self.source.begin()
-
-    @property
-    def active(self) -> bool:
-        """False when the message has no words, when the value is closed, and after a token that was not allowed."""
-        return self.state is not None and not self.state.closed and bool(self.source.starts)
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """Which tokens may come next, shape (vocabulary,); all of them when the constraint is not active."""
-        mask = np.ones(len(self.vocabulary.texts), dtype=np.bool_)
-        if self.active and self.state is not None:
-            mask[:] = False
-            mask[list(self.source.allowed_ids(self.vocabulary, self.state))] = True
-        return mask
-
-    def advance(self, token_id: int) -> None:
-        if self.state is not None:
-            self.state = self.source.walk(self.state, self.vocabulary.texts[token_id])
 
 
 def escaped(text: str) -> bytes:

@@ -9,7 +9,7 @@ from random import Random
 from training.phrasings.dressing import dress, wrap
 from training.phrasings.grammar import expand, sections
 from training.phrasings.requests import image_words, looking_words
-from training.world import COLOURS, COUNT_WORDS, NATURAL, SETTINGS, THING_BY_NAME, THING_NAMES, Group, Scene
+from training.world import COUNT_WORDS, NATURAL, THING_BY_NAME, THING_NAMES, Group, Scene
 
 PAGE_ANSWER = "It looks like a page of text. Ask me to read it and you get the exact words."
 STRANGE_ANSWER = "I can't tell what this is: I only know simple pictures."
@@ -162,7 +162,3 @@ def numbered(handle: str, handles: list[str], scene: Scene, rng: Random) -> Ques
     words = image_words(handle, handles, rng)
     message = expand(rng.choice(sections("looking")["numbered"]), rng, {"img": words})
     return Question("numbered", dress(message, rng, question=True), describe(scene))
-
-
-ALL_ANSWER_WORDS = (*COLOURS, *SETTINGS, *THING_NAMES)
-"""Every name that an answer may hold."""

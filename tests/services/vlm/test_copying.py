@@ -4,10 +4,9 @@ import itertools
 import json
 import re
 
-import numpy as np
 import pytest
 
-from services.vlm.copying import CopyConstraint, CopySource, CopyVocabulary
+from services.vlm.copying import CopySource, CopyVocabulary
 from services.vlm.words import is_boundary, span_edges
 
 MESSAGES = [
@@ -103,21 +102,20 @@ def test_a_schema_that_no_span_fits_is_still_obeyed(copying_engine, ask_at_rando
 
 def test_a_constraint_by_hand_follows_tokens_of_any_cut():
     texts = [b" ", b" a", b" an", b" cat", b"cat", b"c", b"at", b'"', b't"', b'"}}', b'at"}}', b" dog", b"\xff<image>"]
-    constraint = CopyConstraint(CopyVocabulary(texts), "paint a cat", " ")
+    vocabulary, source = CopyVocabulary(texts), CopySource.of("paint a cat", " ")
 
-    def allowed() -> set[bytes]:
-        return {texts[i] for i in np.flatnonzero(constraint.allowed())}
+    def allowed(state) -> set[bytes]:
+        return {texts[i] for i in source.allowed_ids(vocabulary, state)}
 
-    assert allowed() == {b" ", b" a", b" cat"}
-    constraint.advance(texts.index(b" "))
-    assert allowed() == {b"cat", b"c"}
-    constraint.advance(texts.index(b"c"))
-    assert allowed() == {b"at", b'at"}}'}
-    constraint.advance(texts.index(b"at"))
-    assert allowed() == {b'"', b'"}}'}
-    constraint.advance(texts.index(b'"}}'))
-    assert not constraint.active
-    assert constraint.allowed().all()
+    state = source.begin()
+    assert allowed(state) == {b" ", b" a", b" cat"}
+    state = source.walk(state, b" ")
+    assert allowed(state) == {b"cat", b"c"}
+    state = source.walk(state, b"c")
+    assert allowed(state) == {b"at", b'at"}}'}
+    state = source.walk(state, b"at")
+    assert allowed(state) == {b'"', b'"}}'}
+    assert source.walk(state, b'"').closed
 
 
 def test_a_span_is_never_empty_and_never_cuts_a_word():
@@ -163,4 +161,4 @@ def test_a_span_neither_begins_nor_ends_with_a_closing_mark():
     starts, ends = span_edges(text)
     assert not {text[at] for at in starts} & set(",. 。")
     assert not {text[at - 1] for at in ends} & set(",. 。")
-    assert not CopyConstraint(CopyVocabulary([b"a"]), "?!", " ").active
+    assert not CopySource.of("?!", " ").starts
