@@ -6,10 +6,11 @@ import uvicorn
 
 from orchestrator.app import create_app
 from orchestrator.settings import OrchestratorSettings
+from shared.process_log import set_up_logging
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up_logging()
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = OrchestratorSettings.from_environment()
     app = create_app(settings)

@@ -93,7 +93,9 @@ class AgentLoop:
         """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
         offered = registry.schemas(self._conversation) if offer else []
         shown = HandleFilter(self._conversation.resolve)
-        async for event in self._vlm.answer(self._conversation.vlm_messages(SYSTEM_PROMPT), offered, self._sampling):
+        # In a thread: it reads and encodes every picture of the conversation.
+        messages = await asyncio.to_thread(self._conversation.vlm_messages, SYSTEM_PROMPT)
+        async for event in self._vlm.answer(messages, offered, self._sampling):
             if isinstance(event, VlmText):
                 answer.text += event.text
                 if text := shown.feed(event.text):
@@ -107,7 +109,7 @@ class AgentLoop:
         if answer.calls and answer.text.strip():
             yield TextDelta(text="\n\n")
         self._usage += answer.end.usage
-        self._finish_reason = "length" if answer.end.finish_reason == "length" else "stop"
+        self._finish_reason = answer.end.finish_reason
         if answer.text:
             self._conversation.items.append(Message(role="assistant", parts=(TextPart(text=answer.text),)))
 

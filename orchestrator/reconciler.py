@@ -50,8 +50,7 @@ class Reconciler:
         now = time.time()
         for job, sent_at, sends in self._ledger.list_unheld():
             if job.cancel_requested:
-                gone = ErrorRecord(code="job_cancelled", message="The job was stopped.")
-                self._ledger.end_open(job.id, gone, JobStatus.CANCELLED)
+                self._ledger.cancel(job.id)
             elif now > job.deadline:
                 self._ledger.end_open(job.id, LATE)
             elif job.status is JobStatus.RUNNING and job.crashes + 1 >= self._max_attempts:

@@ -123,6 +123,9 @@ class JobCancelled(JobFailed):
     status = 409
     code = "job_cancelled"
 
+    def __init__(self) -> None:
+        super().__init__("The job was stopped.")
+
 
 class WorkerUnavailable(DiptychError):
     status = 503

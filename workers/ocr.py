@@ -7,8 +7,9 @@ from services.ocr.settings import OcrSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobProgress
 from shared.jobs import Job, JobKind, ReadText
+from shared.process_log import set_up_logging
 from workers.job_run import Happening, Perform
-from workers.process import Work, serve, set_up_logging
+from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
 

@@ -5,7 +5,6 @@ consumes is a worker that is ready.
 """
 
 import contextlib
-import logging
 import os
 import socket
 import threading
@@ -22,8 +21,6 @@ from shared.task_queue import make_celery
 from workers.job_run import JobRunner, Perform
 from workers.settings import WorkerSettings
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Work:
@@ -33,10 +30,6 @@ class Work:
     perform: Perform
     model: str
     device: str
-
-
-def set_up_logging() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
 def serve(work: Work, settings: WorkerSettings) -> None:

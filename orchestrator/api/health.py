@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.wiring import Services, ServicesDep
 from shared.errors import DiptychError
-from shared.jobs import ROUTES
+from shared.jobs import WORKERS
 from shared.presence import live_workers
 
 router = APIRouter()
@@ -58,7 +58,7 @@ async def _workers(services: Services) -> dict[str, dict[str, Any]]:
     except (RedisError, OSError, TimeoutError):
         alive = []
     parts: dict[str, dict[str, Any]] = {}
-    for role in sorted({route.worker for route in ROUTES.values()}):
+    for role in WORKERS:
         mine = [f"{worker.model} on {worker.device}" for worker in alive if worker.worker == role]
         parts[f"worker-{role}"] = {"ok": bool(mine), "detail": ", ".join(mine) or "none is running"}
     return parts

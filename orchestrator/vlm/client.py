@@ -24,7 +24,7 @@ class VlmToolCall(Frozen):
 class VlmEnd(Frozen):
     """The answer is complete."""
 
-    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
+    finish_reason: Literal["stop", "length"] = "stop"
     usage: Usage = Usage()
 
 

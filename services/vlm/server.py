@@ -26,6 +26,7 @@ from services.vlm.request import ChatRequest
 from services.vlm.serving import Generation, Line
 from services.vlm.settings import VlmSettings
 from shared.errors import BodyTooLarge, DiptychError, InvalidRequest, VlmUnavailable
+from shared.process_log import set_up_logging
 
 log = logging.getLogger("diptych.vlm")
 
@@ -150,7 +151,7 @@ def new_id() -> str:
 def main() -> None:
     """Load the model that the settings name and serve it until stopped."""
     settings = VlmSettings.from_environment()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    set_up_logging()
     disable_progress_bar()
     try:
         engine = Engine(load(settings), settings)

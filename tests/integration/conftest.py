@@ -15,7 +15,7 @@ import openai
 import psutil
 import pytest
 
-from tests.conftest import free_port
+from cli.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -96,7 +96,8 @@ def test_a_job_can_be_stopped_while_it_runs(system):
 def test_leaving_is_not_cancelling(system):
     with stream(system, DRAW, steps=30) as chunks:
         event = next(event for chunk in chunks for event in told([chunk]) if event["type"] == "job_started")
-    system.wait_until(lambda: job_of(system, event["job_id"])["status"] == "done")
+    system.wait_until(lambda: job_of(system, event["job_id"])["status"] not in ("queued", "running"))
+    assert job_of(system, event["job_id"])["status"] == "done"
 
 
 def test_a_painter_killed_in_mid_step_paints_the_same_picture_after_all(system):
