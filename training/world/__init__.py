@@ -9,6 +9,7 @@ from training.world.captions import caption
 from training.world.render import render
 from training.world.sampling import sample_scene, vary
 from training.world.scene import CANVAS, Group, Placement, Scene, place
+from training.world.splits import is_held_out
 from training.world.vocab import (
     COLOURS,
     COUNT_WORDS,
@@ -40,6 +41,7 @@ __all__ = [
     "Scene",
     "Thing",
     "caption",
+    "is_held_out",
     "place",
     "render",
     "sample_scene",

@@ -13,6 +13,8 @@ from training.world.vocab import NATURAL
 
 GLYPH_DIR = Path(__file__).parent / "glyphs"
 GLYPH_SIDE = 96
+MARGIN = 1 / 16
+"""Empty share of a cell on each side of its glyph, so that neighbours do not touch."""
 
 TINTS: dict[str, tuple[float, float, float]] = {
     "red": (214, 30, 36),
@@ -54,7 +56,7 @@ def _tinted(rgb: np.ndarray, alpha: np.ndarray, colour: str) -> np.ndarray:
 
 @lru_cache(maxsize=4096)
 def glyph(name: str, colour: str, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The thing as premultiplied colour (side, side, 3) and coverage (side, side, 1).
+    """The thing in its cell, as premultiplied colour (side, side, 3) and coverage (side, side, 1).
 
     float32 in 0-255 and 0-1. `colour` is one of COLOURS or NATURAL.
     """
@@ -63,8 +65,10 @@ def glyph(name: str, colour: str, side: int) -> tuple[np.ndarray, np.ndarray]:
     if colour != NATURAL:
         rgb = _tinted(rgb, alpha, colour)
     premultiplied = np.concatenate([rgb * alpha[..., None] / 255.0, alpha[..., None]], -1)
+    margin = round(side * MARGIN)
+    inner = (side - 2 * margin, side - 2 * margin)
     channels = [
-        np.asarray(Image.fromarray(premultiplied[..., k]).resize((side, side), Image.Resampling.BOX)) for k in range(4)
+        np.asarray(Image.fromarray(premultiplied[..., k]).resize(inner, Image.Resampling.BOX)) for k in range(4)
     ]
-    colour_plane = np.stack(channels[:3], -1).astype(np.float32)
-    return colour_plane, (channels[3] / 255.0).astype(np.float32)[..., None]
+    cell = np.pad(np.stack(channels, -1).astype(np.float32), ((margin, margin), (margin, margin), (0, 0)))
+    return cell[..., :3], cell[..., 3:] / 255.0

@@ -8,6 +8,7 @@ from dataclasses import replace
 from random import Random
 
 from training.world.scene import Group, Scene
+from training.world.splits import is_held_out
 from training.world.vocab import (
     COLOURS,
     CONTAINERS,
@@ -62,18 +63,30 @@ def _in(rng: Random, setting: str) -> Scene:
 _MAKERS = {"single": _single, "count": _count, "pair": _pair, "in": _in}
 
 
-def sample_scene(rng: Random, kinds: Mapping[str, float] = KIND_WEIGHTS) -> Scene:
-    """One random scene; `kinds` weighs single things, several equal ones, pairs, and one in a container."""
-    setting = rng.choice(SETTINGS)
-    kind = rng.choices(list(kinds), list(kinds.values()))[0]
-    return _MAKERS[kind](rng, setting)
+def sample_scene(rng: Random, kinds: Mapping[str, float] = KIND_WEIGHTS, *, held_out: bool = False) -> Scene:
+    """One random scene; `kinds` weighs single things, several equal ones, pairs, and one in a container.
+
+    It shows a held-out combination (`splits`) if `held_out`, and none otherwise.
+    """
+    while True:
+        setting = rng.choice(SETTINGS)
+        kind = rng.choices(list(kinds), list(kinds.values()))[0]
+        scene = _MAKERS[kind](rng, setting)
+        if is_held_out(scene) == held_out:
+            return scene
 
 
 def vary(scene: Scene, rng: Random) -> Scene:
     """A near miss of `scene`: another colour, thing, count, position, order or setting.
 
-    Used as a hard negative: everything but one attribute stays the same.
+    Used as a hard negative: everything but one attribute stays the same, and no held-out combination appears.
     """
+    while is_held_out(other := _varied(scene, rng)):
+        pass
+    return other
+
+
+def _varied(scene: Scene, rng: Random) -> Scene:
     index = rng.randrange(len(scene.groups))
     group = scene.groups[index]
     change = rng.choice(("colour", "thing", "layout", "setting"))

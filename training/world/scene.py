@@ -9,11 +9,11 @@ from training.world.vocab import NATURAL, POSITIONS
 
 CANVAS = 128
 """Side of a picture in pixels."""
-STRIDE = 8
-"""The autoencoder's spatial compression: everything is placed on this grid, so that the same thing
-looks the same in latent space wherever it stands."""
-SIZE_PIXELS: dict[str, int] = {"small": 40, "medium": 64, "large": 96}
-PAIR_SIDE = 56
+STRIDE = 16
+"""Everything is placed on this grid, one token of the denoiser and one patch of the eye wide, so that
+the same thing looks the same to both wherever it stands: they learn it once, not once per offset."""
+SIZE_PIXELS: dict[str, int] = {"small": 48, "medium": 64, "large": 96}
+PAIR_SIDE = SIZE_PIXELS["medium"]
 """Side of each of several things, in pixels."""
 
 
@@ -46,7 +46,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Placement:
-    """One drawn thing: its square's top left corner and side in pixels, and its group's index.
+    """One drawn thing: its square cell's top left corner and side in pixels, and its group's index.
 
     `front_only` means that only the lower part is drawn: a container's front wall.
     """
@@ -59,21 +59,21 @@ class Placement:
 
 
 COUNT_LAYOUTS: dict[int, tuple[tuple[int, int], ...]] = {
-    2: ((8, 40), (64, 40)),
-    3: ((8, 8), (64, 8), (40, 64)),
-    4: ((8, 8), (64, 8), (8, 64), (64, 64)),
+    2: ((0, 32), (64, 32)),
+    3: ((0, 0), (64, 0), (32, 64)),
+    4: ((0, 0), (64, 0), (0, 64), (64, 64)),
 }
 """Top left corners for groups of 2-4 things of PAIR_SIDE pixels."""
 
 RELATION_LAYOUTS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
-    "left of": ((8, 40), (64, 40)),
-    "right of": ((64, 40), (8, 40)),
-    "next to": ((8, 40), (64, 40)),
-    "above": ((40, 0), (40, 72)),
-    "below": ((40, 72), (40, 0)),
-    "on": ((40, 16), (40, 64)),
+    "left of": ((0, 32), (64, 32)),
+    "right of": ((64, 32), (0, 32)),
+    "next to": ((0, 32), (64, 32)),
+    "above": ((32, 0), (32, 64)),
+    "below": ((32, 64), (32, 0)),
+    "on": ((32, 16), (32, 64)),
 }
-"""Corners of the first and the second thing. "on" touches, "above" leaves a gap."""
+"""Corners of the first and the second thing. "on" overlaps, "above" leaves a gap."""
 
 
 def _anchor(side: int, place: int) -> int:
@@ -96,10 +96,10 @@ def place(scene: Scene) -> tuple[Placement, ...]:
             return _single(first)
         return tuple(Placement(0, x, y, PAIR_SIDE) for x, y in COUNT_LAYOUTS[first.count])
     if scene.relation == "in":
-        box = Placement(1, 24, 40, 80)
+        box = Placement(1, 16, 32, 96)
         return (
             box,
-            Placement(0, 32, 8, 64),
+            Placement(0, 32, 16, 64),
             Placement(1, box.x, box.y, box.side, front_only=True),
         )
     (ax, ay), (bx, by) = RELATION_LAYOUTS[scene.relation]
