@@ -2,7 +2,8 @@
 
 Usage: python -m training.denoiser --minutes 60 [--resume]
 Flow matching (arXiv 2210.02747) with logit-normal timesteps (arXiv 2403.03206) and dropped prompts for
-classifier-free guidance (arXiv 2207.12598). Exports a whole SanaPipeline folder every few minutes.
+classifier-free guidance (arXiv 2207.12598). The text tower begins as CLIP's and learns along.
+Exports a whole SanaPipeline folder every few minutes.
 """
 
 import argparse
@@ -11,26 +12,28 @@ import time
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
-from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import cross_entropy
+from transformers import CLIPTokenizer
 
+from training.clip_tokenizer import MAX_LENGTH
 from training.latent_pool import LatentPool
 from training.muon import MuonAdamW, muon_groups
-from training.painter_model import (
-    build_denoiser,
-    load_autoencoder,
-    load_text_tower,
-    prompt_states,
-    save_painter,
-)
+from training.painter_model import PainterParts, build_denoiser, load_autoencoder, load_text_tower, save_painter
 from training.run import Run, add_run_arguments, options_from, pick_device
 from training.world import CANVAS, Scene, caption
+from training.world.labels import patch_labels
 
 DROP_PROMPT = 0.1
 NOISE_MEAN = 0.3
 """Mean of logit(sigma): above 0 because what to paint is decided at high noise."""
+PLAN_WEIGHTS = {"thing": 0.2, "colour": 0.1}
+"""Of the heads' cross entropy, next to the flow loss."""
+ENDS = ("proj_out", "time_embed", "patch_embed", "thing", "colour")
+"""First and last layers, which Muon does not suit."""
 EXPORT_EVERY = 300.0
 """Seconds between exports."""
 DEFAULTS: dict[str, object] = {
@@ -45,21 +48,23 @@ DEFAULTS: dict[str, object] = {
 """Arguments of a pipeline call that suit this checkpoint."""
 
 
-def flow_loss(model: nn.Module, latents: Tensor, prompt: tuple[Tensor, Tensor], sigma: Tensor, noise: Tensor) -> Tensor:
-    """Mean squared error of the predicted velocity `noise - latents`, per sample (B,).
+def losses(
+    model: PainterParts, latents: Tensor, tokens: tuple[Tensor, Tensor], labels: dict[str, Tensor], sigma: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Total loss, and figures for the log: the flow loss, and how often the plan names a shown thing right.
 
-    `prompt` is hidden states (B, L, width) and mask (B, L); `sigma` (B,) in 0..1.
+    `latents` (B, 8, 16, 16), `tokens` ids and mask (B, L), `labels` class indices (B, 64), `sigma` (B,) in 0-1.
     """
+    noise = torch.randn_like(latents)
     level = sigma.view(-1, 1, 1, 1)
-    noisy = (1 - level) * latents + level * noise
-    output = model(
-        noisy,
-        encoder_hidden_states=prompt[0],
-        encoder_attention_mask=prompt[1],
-        timestep=sigma * 1000,
-        return_dict=False,
-    )[0]
-    return (output.float() - (noise - latents)).square().mean((1, 2, 3))
+    output = model((1 - level) * latents + level * noise, sigma, *tokens)
+    flow = (output["velocity"].float() - (noise - latents)).square().mean()
+    total = flow
+    for name, weight in PLAN_WEIGHTS.items():
+        total = total + weight * cross_entropy(output[name].float().flatten(0, 1), labels[name].flatten())
+    shown = labels["thing"] > 0
+    planned = (output["thing"].argmax(-1) == labels["thing"])[shown].float().mean()
+    return total, {"flow": flow.detach(), "planned": planned}
 
 
 def attention_backends(device: torch.device) -> list[SDPBackend]:
@@ -75,9 +80,20 @@ def sample_sigmas(count: int, device: torch.device) -> Tensor:
     return torch.sigmoid(torch.special.ndtri(shares.clamp(1e-4, 1 - 1e-4)) + NOISE_MEAN)
 
 
-def prompts_for(pool: LatentPool, scenes: list[Scene]) -> list[str]:
-    """A fresh caption for each scene; some are empty, for classifier-free guidance."""
-    return ["" if pool.rng.random() < DROP_PROMPT else caption(scene, pool.rng) for scene in scenes]
+def tokens_for(
+    scenes: list[Scene], rng: Random, tokenizer: CLIPTokenizer, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Ids and mask (B, L) of a fresh caption for each scene; some are empty, for classifier-free guidance."""
+    prompts = ["" if rng.random() < DROP_PROMPT else caption(scene, rng) for scene in scenes]
+    tokens = tokenizer(prompts, padding=True, truncation=True, max_length=MAX_LENGTH, return_tensors="pt").to(device)
+    return tokens["input_ids"], tokens["attention_mask"]
+
+
+def plan_labels(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
+    """What each token shows: class indices "thing" and "colour" (B, 64)."""
+    dense = [patch_labels(scene) for scene in scenes]
+    things, colours = (torch.from_numpy(np.stack(labels)).to(device) for labels in zip(*dense, strict=True))
+    return {"thing": things, "colour": colours}
 
 
 def train(args: argparse.Namespace) -> None:
@@ -88,45 +104,44 @@ def train(args: argparse.Namespace) -> None:
     rng = Random(time.time_ns() if args.resume else args.seed)
     pool = LatentPool(autoencoder, args.pool, rng, device)
     tower, tokenizer = load_text_tower(Path(args.clip))
-    tower.to(device)
-    model = build_denoiser(tower.config.hidden_size)
-    nn.init.zeros_(model.proj_out.weight)
-    optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ("proj_out", "time_embed", "patch_embed")))
-    run = Run("denoiser", model, optimizer, options_from(args, ema_decay=0.998))
+    model = PainterParts(build_denoiser(tower.config.hidden_size), tower)
+    nn.init.zeros_(model.denoiser.proj_out.weight)
+    optimizer = MuonAdamW(
+        muon_groups(model, args.lr, 0.01, ("proj_out", "time_embed", "patch_embed", "thing", "colour"))
+    )
+    run = Run("denoiser", model, optimizer, options_from(args, ema_decay=0.999))
     exported = time.monotonic()
     for _ in run.steps():
         pool.renew(args.renew)
         scenes, latents = pool.batch(args.batch)
-        prompt = prompt_states(tower, tokenizer, prompts_for(pool, scenes))
-        sigma = sample_sigmas(args.batch, run.device)
+        tokens, labels = tokens_for(scenes, rng, tokenizer, run.device), plan_labels(scenes, run.device)
         with run.autocast(), sdpa_kernel(attention_backends(run.device)):
-            loss = flow_loss(model, latents, prompt, sigma, torch.randn_like(latents)).mean()
-        run.update(loss)
+            loss, scores = losses(model, latents, tokens, labels, sample_sigmas(args.batch, run.device))
+        run.update(loss, **scores)
         if time.monotonic() - exported > EXPORT_EVERY:
-            export(run, args, pool.scale)
+            export(run, tokenizer, args, pool.scale)
             exported = time.monotonic()
-    export(run, args, pool.scale)
+    export(run, tokenizer, args, pool.scale)
 
 
-def export(run: Run, args: argparse.Namespace, scale: float) -> None:
-    """Writes the averaged denoiser with its autoencoder and text tower as one pipeline folder."""
-    text = load_text_tower(Path(args.clip))
+def export(run: Run, tokenizer: CLIPTokenizer, args: argparse.Namespace, scale: float) -> None:
+    """Writes the averaged denoiser and text tower with the autoencoder as one pipeline folder."""
     autoencoder = load_autoencoder(Path(args.autoencoder))
     autoencoder.register_to_config(scaling_factor=scale)
-    denoiser = copy.deepcopy(run.model)
-    assert isinstance(denoiser, SanaTransformer2DModel)
-    run.ema.copy_to(denoiser)
-    save_painter(Path(args.out), denoiser.cpu(), autoencoder, text, DEFAULTS)
+    parts = copy.deepcopy(run.model)
+    assert isinstance(parts, PainterParts)
+    run.ema.copy_to(parts)
+    save_painter(Path(args.out), parts.denoiser.cpu(), autoencoder, (parts.text.cpu(), tokenizer), DEFAULTS)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the painter's denoiser.")
     add_run_arguments(parser, minutes=60)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--pool", type=int, default=4000, help="encoded scenes kept in memory")
-    parser.add_argument("--renew", type=int, default=1, help="scenes replaced in each step")
-    parser.add_argument("--clip", default="models/clip")
+    parser.add_argument("--renew", type=int, default=2, help="scenes replaced in each step")
+    parser.add_argument("--clip", default="models/clip", help="whose text tower to begin with")
     parser.add_argument("--autoencoder", default="runs/autoencoder/export")
-    parser.add_argument("--out", default="models/painter")
+    parser.add_argument("--out", default="runs/denoiser/export")
     train(parser.parse_args())

@@ -11,18 +11,20 @@ from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTokenizer
 
 from training.autoencoder import LATENT_CHANNELS
 from training.checkpoint import make_readable
-from training.clip_tokenizer import MAX_LENGTH
 from training.world import CANVAS
+from training.world.labels import COLOUR_CLASSES, THING_CLASSES
 
 WIDTH = 192
 LAYERS = 6
 HEAD_DIM = 32
 LATENT_SIDE = CANVAS // 8
+PLAN_LAYER = 2
+"""The block after which training asks what each token will show."""
 PATCH = 2
 """Latent cells per token side. 64 tokens instead of 256 train four times as fast."""
 
@@ -51,9 +53,8 @@ def build_scheduler() -> DPMSolverMultistepScheduler:
 
 
 def load_text_tower(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    """CLIP's frozen text tower in fp32, and its tokenizer."""
-    tower = CLIPTextModel.from_pretrained(folder, dtype=torch.float32).eval().requires_grad_(requires_grad=False)
-    return tower, AutoTokenizer.from_pretrained(folder)
+    """CLIP's text tower in fp32, and its tokenizer."""
+    return CLIPTextModel.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
 
 
 def load_autoencoder(folder: Path) -> AutoencoderDC:
@@ -61,14 +62,41 @@ def load_autoencoder(folder: Path) -> AutoencoderDC:
     return AutoencoderDC.from_pretrained(folder).eval().requires_grad_(requires_grad=False)
 
 
-@torch.no_grad()
-def prompt_states(tower: CLIPTextModel, tokenizer: CLIPTokenizer, prompts: list[str]) -> tuple[Tensor, Tensor]:
-    """Hidden states (B, L, width) and attention mask (B, L), padded to the longest prompt."""
-    tokens = tokenizer(prompts, padding=True, truncation=True, max_length=MAX_LENGTH, return_tensors="pt").to(
-        tower.device
-    )
-    hidden = tower(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).last_hidden_state
-    return hidden, tokens["attention_mask"]
+class PainterParts(nn.Module):
+    """What is trained together: the denoiser, the text tower that steers it, and heads that only training has.
+
+    The heads read, from the middle of the denoiser, which thing of which colour each token will show. To answer
+    at high noise it must have understood the prompt, so they teach the binding of words to places directly; the
+    idea of aligning a denoiser's middle with a seeing model is REPA's (arXiv 2410.06940).
+    """
+
+    def __init__(self, denoiser: SanaTransformer2DModel, text: CLIPTextModel) -> None:
+        super().__init__()
+        self.denoiser, self.text = denoiser, text
+        self.norm = nn.LayerNorm(WIDTH)
+        self.thing = nn.Linear(WIDTH, len(THING_CLASSES))
+        self.colour = nn.Linear(WIDTH, len(COLOUR_CLASSES))
+        denoiser.transformer_blocks[PLAN_LAYER].register_forward_hook(self._keep)
+        self._middle = torch.empty(0)
+
+    def _keep(self, _block: nn.Module, _inputs: object, output: Tensor) -> None:
+        self._middle = output
+
+    def forward(self, noisy: Tensor, sigma: Tensor, prompt: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Velocity (B, 8, 16, 16) of latents at noise levels (B,) in 0-1; logits (B, 64, classes) of what tokens show.
+
+        `prompt` and `mask` (B, L) are token ids and which of them count.
+        """
+        states = self.text(input_ids=prompt, attention_mask=mask).last_hidden_state
+        velocity = self.denoiser(
+            noisy,
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            timestep=sigma * 1000,
+            return_dict=False,
+        )[0]
+        plan, self._middle = self.norm(self._middle), torch.empty(0)
+        return {"velocity": velocity, "thing": self.thing(plan), "colour": self.colour(plan)}
 
 
 def save_painter(
