@@ -15,7 +15,9 @@ from shared.errors import InvalidRequest
 from shared.jobs import Frozen, TextRead
 
 NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-HANDLE = re.compile(r"\{\{\s*(?P<name>(?:text|image)_\d+)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?\s*\}\}")
+HANDLE = re.compile(
+    r"\{\{\s*(?P<name>(?:text|image)_\d+)(?::(?:(?P<first>\d+)(?:-(?P<last>\d+))?|(?P<unknown>unknown)))?\s*\}\}"
+)
 
 
 class TextPart(Frozen):
@@ -73,10 +75,12 @@ class Conversation:
     """Handle to artifact id, in order of appearance."""
     texts: dict[str, TextRead] = field(default_factory=dict)
     """Handle to exact text."""
+    unknown_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Handle of a painted picture to the words of its prompt that the painter does not know."""
     unseen: list[str] = field(default_factory=list)
     """Handles of pictures that the VLM has been told of but has not looked at."""
 
-    def add_image(self, artifact_id: str, *, seen: bool) -> str:
+    def add_image(self, artifact_id: str, *, seen: bool, unknown_words: tuple[str, ...] = ()) -> str:
         """The handle of a picture; the same picture again keeps its handle. Raises InvalidRequest over the bound."""
         for handle, known in self.images.items():
             if known == artifact_id:
@@ -85,6 +89,7 @@ class Conversation:
             raise InvalidRequest(f"A conversation may hold at most {self.max_images} images. Start a new one.")
         handle = f"image_{len(self.images) + 1}"
         self.images[handle] = artifact_id
+        self.unknown_words[handle] = unknown_words
         if not seen:
             self.unseen.append(handle)
         return handle
@@ -102,6 +107,8 @@ class Conversation:
 
     def resolve(self, match: re.Match[str]) -> str | None:
         """The exact text that a handle in an answer stands for; None for an image or an unknown handle."""
+        if match["unknown"]:
+            return " and ".join(f"“{word}”" for word in self.unknown_words.get(match["name"], ())) or None
         text = self.texts.get(match["name"])
         if text is None:
             return None

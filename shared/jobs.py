@@ -69,6 +69,8 @@ class GeneratedImage(Frozen):
     """Time in the painter: text encoding, all steps, decoding."""
     tokens_dropped: int = 0
     """Tokens at the prompt's end that the painter could not take in."""
+    unknown_words: tuple[str, ...] = ()
+    """Words of the prompt that the painter never learned: what they mean is not in the picture."""
 
 
 class ReadText(Frozen):

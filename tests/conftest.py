@@ -69,6 +69,7 @@ def performed(store):
                 guidance_scale=1.0,
                 model="quick",
                 seconds=0.01,
+                unknown_words=tuple(word for word in job.input.prompt.split() if word == "zeppelin"),
             )
         else:
             lines = tuple(TextLine(text=f"line {n}", box=(0, n, 9, n + 1), confidence=0.9) for n in range(1, 6))

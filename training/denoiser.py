@@ -26,6 +26,7 @@ from training.painter_model import PainterParts, build_denoiser, load_autoencode
 from training.run import Run, add_run_arguments, options_from, pick_device
 from training.world import CANVAS, Scene, caption
 from training.world.labels import patch_labels
+from training.world.words import known_words
 
 DROP_PROMPT = 0.1
 NOISE_MEAN = 0.3
@@ -44,6 +45,7 @@ DEFAULTS: dict[str, object] = {
     "complex_human_instruction": None,
     "use_resolution_binning": False,
     "clean_caption": False,
+    "words": known_words(),
 }
 """Arguments of a pipeline call that suit this checkpoint."""
 

@@ -43,6 +43,7 @@ def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore
         model=happening.model,
         seconds=happening.seconds,
         tokens_dropped=happening.tokens_dropped,
+        unknown_words=happening.unknown_words,
     )
 
 

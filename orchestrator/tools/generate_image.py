@@ -22,7 +22,8 @@ class GenerateImageTool:
     name: ClassVar[str] = "generate_image"
     description: ClassVar[str] = (
         "Paint a new picture from a description. Call it whenever the user wants a picture drawn, painted, made or "
-        "imagined. The picture is shown to the user by itself."
+        "imagined. The picture is shown to the user by itself. The result names words that the painter does not know: "
+        "tell the user, with {{image_1:unknown}} standing for them."
     )
     arguments: ClassVar[type[Arguments]] = GenerateImageArguments
 
@@ -50,9 +51,11 @@ class GenerateImageTool:
 
     @staticmethod
     def _outcome(context: ToolContext, prompt: str, image: GeneratedImage) -> Outcome:
-        handle = context.conversation.add_image(image.artifact, seen=False)
+        handle = context.conversation.add_image(image.artifact, seen=False, unknown_words=image.unknown_words)
         told: dict[str, Any] = {"image": handle, "width": image.width, "height": image.height, "seed": image.seed}
         if image.tokens_dropped:
             told["note"] = "The prompt is longer than the painter can take in; its end had no effect."
+        if image.unknown_words:
+            told["unknown_words"] = image.unknown_words
         link = context.links.link(image.artifact)
         return Outcome(told=told, shown=markdown_image(prompt, link), image_link=link)

@@ -54,6 +54,8 @@ class Painted:
     seconds: float
     tokens_dropped: int
     """Tokens at the prompt's end that the model could not take in; 0 where it has seen all of it."""
+    unknown_words: tuple[str, ...]
+    """Words of the prompt that the model never learned: what they mean is not in the picture."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class Painter:
             model=self.model.name,
             seconds=time.perf_counter() - started,
             tokens_dropped=run.conditioning.tokens_dropped,
+            unknown_words=self.model.words.unknown_in(work.prompt),
         )
 
     def begin(self, work: GenerateImage) -> Run:

@@ -24,6 +24,8 @@ class FolderDefaults(BaseModel):
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
     size: int | None = Field(default=None, ge=64, le=2048)
     """Side of the square picture that the model was trained for, in pixels."""
+    words: frozenset[str] | None = None
+    """All words that a small model knows, lower-case; None: it may know any."""
 
 
 def read_index(folder: Path) -> dict[str, str]:

@@ -20,6 +20,7 @@ from services.diffusion.folder import FolderRefused, read_defaults, read_index, 
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import PromptEncoder
 from services.diffusion.settings import DiffusionSettings
+from services.diffusion.words import KnownWords
 
 LOCAL: Any = {"local_files_only": True}
 FAULTS = (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError)
@@ -37,6 +38,7 @@ class LoadedPainter:
     scheduler: Any
     """A diffusers scheduler; each request makes its own from this one's configuration."""
     previewer: Previewer
+    words: KnownWords
     device: torch.device
     steps: int
     guidance_scale: float
@@ -83,6 +85,7 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
         autoencoder=autoencoder,
         scheduler=load_scheduler(folder / "scheduler", index["scheduler"]),
         previewer=Previewer.fitted_to(autoencoder),
+        words=KnownWords(defaults.words),
         device=device,
         steps=defaults.steps or family.steps,
         guidance_scale=family.guidance_scale if defaults.guidance_scale is None else defaults.guidance_scale,

@@ -20,6 +20,8 @@ READ = TextRead(
 def resolve(store):
     conversation = Conversation(store, max_images=4)
     conversation.add_text(READ)
+    conversation.add_image("a.png", seen=True, unknown_words=("zeppelin", "moat"))
+    conversation.add_image("b.png", seen=True)
     return conversation.resolve
 
 
@@ -39,6 +41,8 @@ def filtered(resolve, text, size):
         ("The third is “{{text_1:3}}”.", "The third is “third”."),
         ("{{ text_1:1-2 }} twice {{text_1:3}}", "first line\nsecond ``` line twice third"),
         ("{{text_9}} and {{image_1}}", "{{text_9}} and {{image_1}}"),
+        ("It knows no {{image_1:unknown}}.", "It knows no “zeppelin” and “moat”."),
+        ("It knows {{image_2:unknown}}.", "It knows {{image_2:unknown}}."),
         ("{{text_1", "{{text_1"),
         ("ends with {", "ends with {"),
         ("{{{text_1:3}}}", "{third}"),

@@ -75,6 +75,13 @@ async def test_a_drawing_becomes_a_job_a_link_and_a_result(run, conversation, le
     assert told == {"image": "image_2", "width": 16, "height": 16, "seed": job.input.seed}
 
 
+async def test_words_that_the_painter_does_not_know_are_told_and_quoted_exactly(run):
+    said = [VlmText(text="It does not know {{image_2:unknown}}.")]
+    events, vlm = await run([call("generate_image", prompt="a red zeppelin")], said)
+    assert json.loads(vlm.asked[1][0][-1]["content"])["unknown_words"] == ["zeppelin"]
+    assert text_of(events).endswith("It does not know “zeppelin”.")
+
+
 async def test_the_persons_options_reach_the_job(run, ledger):
     options = PaintingOptions(seed=5, steps=9, guidance_scale=2.5, negative_prompt="dogs", width=64, height=72)
     events, _ = await run([call("generate_image", prompt="a cat")], [VlmText(text="x")], options=options)

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from diffusers import EulerDiscreteScheduler, LCMScheduler, PNDMScheduler
 from PIL import Image
 
 from services.diffusion.engine import Painted, Painter, Preview, Step
+from services.diffusion.words import KnownWords
 from shared.errors import InvalidRequest, JobFailed
 from shared.jobs import GenerateImage
 from shared.provenance import read_provenance
@@ -192,3 +194,10 @@ def test_the_picture_says_how_it_was_made(sana):
     assert (record.steps, record.guidance_scale, record.width, record.height) == (5, 3.0, 64, 64)
     assert (record.model, record.scheduler) == ("tiny-sana", "DPMSolverMultistepScheduler")
     assert read_provenance(result(sana.paint(work(negative_prompt="blue", guidance_scale=1))).png).negative_prompt == ""
+
+
+def test_words_that_a_small_painter_never_learned_are_named(sana):
+    painter = Painter(replace(sana.model, words=KnownWords(frozenset({"a", "cat", "in", "red"}))), sana.settings)
+    painted = result(painter.paint(work(prompt="A red Zeppelin in a cat’s zeppelin, 3 x")))
+    assert painted.unknown_words == ("Zeppelin", "cat’s", "x")
+    assert result(sana.paint(work(prompt="a zeppelin"))).unknown_words == ()
