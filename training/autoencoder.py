@@ -2,7 +2,7 @@
 
 Usage: python -m training.autoencoder --minutes 30 [--resume] [--freeze-encoder]
 Begins as a linear codec (`linear_start`). With `--freeze-encoder` only the decoder learns, so that a
-denoiser can be trained on the latents at the same time.
+denoiser can be trained on the latents at the same time. In a fresh clone `--resume` goes on from models/painter/vae.
 Learns on random 64-px crops of the world; the loss is L1 on pixels and on their gradients, plus a
 weak penalty on large latents. Deep Compression Autoencoder: arXiv 2410.10733.
 """
@@ -19,6 +19,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from torch import Tensor, nn
 
+from training.committed import Committed
 from training.linear_start import start_linear
 from training.run import Run, add_run_arguments, options_from
 from training.world import CANVAS, render, sample_scene
@@ -31,6 +32,7 @@ GRADIENT_WEIGHT = 1.0
 NORM_LR_FACTOR = 8.0
 EXPORT_EVERY = 180.0
 """Seconds between exports."""
+COMMITTED = Path("models/painter/vae")
 START_CROPS = 400
 """Crops whose principal components the training begins with."""
 
@@ -90,6 +92,11 @@ def parameter_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
     return [{"params": norms, "lr": NORM_LR_FACTOR * lr}, {"params": others, "lr": lr}]
 
 
+def load_committed(model: AutoencoderDC) -> None:
+    """Puts the exported weights into `model`. Raises RuntimeError when they are of another shape."""
+    model.load_state_dict(AutoencoderDC.from_pretrained(COMMITTED, torch_dtype=torch.float32).state_dict())
+
+
 def train(args: argparse.Namespace) -> None:
     """Trains until the time is up; checkpoints lie in runs/autoencoder."""
     torch.manual_seed(args.seed)
@@ -97,7 +104,8 @@ def train(args: argparse.Namespace) -> None:
     start_linear(model, to_pixels(crops(Random(args.seed), START_CROPS)))
     model.encoder.requires_grad_(requires_grad=not args.freeze_encoder)
     optimizer = torch.optim.AdamW(parameter_groups(model, args.lr), betas=(0.9, 0.99), weight_decay=0.0)
-    run = Run("autoencoder", model, optimizer, options_from(args, warmup_steps=100))
+    committed = Committed(COMMITTED, lambda: load_committed(model))
+    run = Run("autoencoder", model, optimizer, options_from(args, warmup_steps=100), committed)
     model.to(memory_format=torch.channels_last)
     rng = Random(args.seed * 1_000_003 + run.step)
     export(run, Path(args.out))
@@ -122,6 +130,7 @@ def export(run: Run, folder: Path) -> None:
     averaged = copy.deepcopy(run.model)
     run.ema.copy_to(averaged)
     averaged.save_pretrained(folder)
+    run.write_state(folder)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Usage: python -m training.clip --minutes 20 [--resume] [--batch 64]
 Contrastive loss of CLIP (arXiv 2103.00020) with near misses in the batch, plus dense supervision of the
 image tower: thing and colour of every patch; setting, count and relation of the whole.
-Exports every few minutes, so that what depends on CLIP can begin.
+Exports every few minutes, so that what depends on CLIP can begin. In a fresh clone `--resume` goes on from
+models/clip; the heads of the dense supervision, which no export has, begin anew then.
 """
 
 import argparse
@@ -14,25 +15,36 @@ from random import Random
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import AutoTokenizer, CLIPTokenizer
+from transformers import AutoTokenizer, CLIPModel, CLIPTokenizer
 
 from training.checkpoint import make_readable
 from training.clip_data import ClipBatch, make_batch
 from training.clip_model import ClipWithHeads, build_clip, image_processor
 from training.clip_tokenizer import train_tokenizer
+from training.committed import STATE, Committed
 from training.muon import MuonAdamW, muon_groups
 from training.run import RUNS, Run, add_run_arguments, options_from
 
 HEAD_WEIGHTS = {"thing": 1.0, "colour": 0.5, "setting": 0.2, "count": 0.2, "relation": 0.2}
 EXPORT_EVERY = 240.0
 """Seconds between exports."""
+COMMITTED = Path("models/clip")
 
 
-def load_tokenizer(folder: Path) -> CLIPTokenizer:
-    """The tokenizer in `folder`, trained first when there is none."""
-    if not (folder / "tokenizer.json").exists():
+def load_tokenizer(run: Path, resume: bool) -> CLIPTokenizer:
+    """The tokenizer of a run; where its weights will be the committed ones the committed one, a new one at first."""
+    folder = run / "tokenizer"
+    if resume and (COMMITTED / STATE).exists() and not (run / "state.json").exists():
+        AutoTokenizer.from_pretrained(COMMITTED).save_pretrained(folder)
+    elif not (folder / "tokenizer.json").exists():
         train_tokenizer().save_pretrained(folder)
     return AutoTokenizer.from_pretrained(folder)
+
+
+def load_committed(model: ClipWithHeads) -> None:
+    """Puts the exported weights into `model`. Raises RuntimeError when they are of another shape."""
+    exported = CLIPModel.from_pretrained(COMMITTED, dtype=torch.float32)
+    model.clip.load_state_dict(exported.state_dict())
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,16 +76,18 @@ def export(run: Run, tokenizer: CLIPTokenizer, folder: Path) -> None:
     copy.clip.half().save_pretrained(folder)
     image_processor().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    run.write_state(folder)
     make_readable(folder)
 
 
 def train(args: argparse.Namespace) -> None:
     """Trains until the time is up; checkpoints lie in runs/clip, the export in `--out`."""
     torch.manual_seed(args.seed)
-    tokenizer = load_tokenizer(RUNS / "clip" / "tokenizer")
+    tokenizer = load_tokenizer(RUNS / "clip", args.resume)
     model = ClipWithHeads(build_clip(tokenizer))
     optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ("patch_embedding", "projection")))
-    run = Run("clip", model, optimizer, options_from(args, warmup_steps=100))
+    committed = Committed(COMMITTED, lambda: load_committed(model))
+    run = Run("clip", model, optimizer, options_from(args, warmup_steps=100), committed)
     rng = Random(args.seed * 1_000_003 + run.step)
     exported = time.monotonic()
     for _ in run.steps():

@@ -1,6 +1,7 @@
 """The loop that every training command shares: time budget, checkpoints, EMA, log, graceful stop.
 
-Knows modules, optimizers and the clock. Does not know models, data or losses.
+Knows modules, optimizers and the clock. Does not know models, data or losses. `--resume` goes on from the checkpoint in
+runs/; where there is none, as in a fresh clone, from the committed weights (`training.committed`).
 
     run = Run("clip", model, optimizer, options_from(args))
     for step in run.steps():
@@ -24,6 +25,7 @@ import torch
 from torch import nn
 
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.committed import Committed, restore_training_state, write_training_state
 from training.ema import Ema
 
 RUNS = Path("runs")
@@ -38,6 +40,7 @@ class RunOptions:
     resume: bool = False
     seed: int = 0
     warmup_steps: int = 100
+    """Steps over which the learning rate rises, counted from where the optimizer's state began."""
     cooldown: float = 0.2
     """Share of the time budget, at its end, over which the learning rate falls to 2 %."""
     save_every: float = 60.0
@@ -51,7 +54,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, minutes: float) -> None:
     """The arguments that every training command takes."""
     parser.add_argument("--minutes", type=float, default=minutes, help="time budget of this call")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, else from committed weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cooldown", type=float, default=0.2)
     parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
@@ -80,10 +83,18 @@ def pick_device(name: str) -> torch.device:
 class Run:
     """One call of a training command, writing to `runs/<name>/`.
 
-    `model` is moved to the device. Learning rates of the optimizer's groups are taken as peaks.
+    `model` is moved to the device. Learning rates of the optimizer's groups are taken as peaks. `committed` is what
+    `options.resume` goes on from when `runs/<name>/` has no checkpoint; with neither, the run begins anew.
     """
 
-    def __init__(self, name: str, model: nn.Module, optimizer: torch.optim.Optimizer, options: RunOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        options: RunOptions,
+        committed: Committed | None = None,
+    ) -> None:
         self.folder = RUNS / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.device = pick_device(options.device)
@@ -95,19 +106,43 @@ class Run:
         self.ema = Ema(model, options.ema_decay)
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         self._begun = time.monotonic()
+        self._warm_from = 0
         self._stop = False
-        if options.resume and (self.folder / "state.json").exists():
-            self._restore()
+        if options.resume:
+            self._resume(committed)
 
-    def _restore(self) -> None:
-        state = load_checkpoint(self.folder, self.model, self.optimizer, self.ema)
-        self.step = int(state["step"])
-        self.minutes_before = float(state["minutes"])
+    def _resume(self, committed: Committed | None) -> None:
+        if (self.folder / "state.json").exists():
+            origin = self.folder
+            state = load_checkpoint(self.folder, self.model, self.optimizer, self.ema)
+            self._warm_from = int(state.get("warm_from", 0))
+        elif committed is not None and committed.is_there():
+            origin = committed.folder
+            state = self._begin_from(committed)
+            self._warm_from = int(state["step"])
+        else:
+            print(f"nothing to resume in {self.folder}: beginning anew", flush=True)
+            return
+        self.step, self.minutes_before = int(state["step"]), float(state["minutes"])
+        print(f"going on from {origin} at step {self.step}", flush=True)
+
+    def _begin_from(self, committed: Committed) -> dict[str, Any]:
+        try:
+            committed.load()
+        except RuntimeError as error:
+            raise RuntimeError(f"{committed.folder} holds another model's weights: train without --resume") from error
+        self.ema = Ema(self.model, self.options.ema_decay)
+        return restore_training_state(committed.folder, self.folder)
 
     def save(self) -> None:
         """Writes weights, EMA, optimizer and step, so that `--resume` goes on from here."""
-        state = {"step": self.step, "minutes": self.minutes}
+        state = {"step": self.step, "minutes": self.minutes, "warm_from": self._warm_from}
         save_checkpoint(self.folder, self.model, self.optimizer, self.ema, state)
+
+    def write_state(self, folder: Path) -> None:
+        """Writes into an export's folder what `Committed` needs beside the weights."""
+        self.save()
+        write_training_state(self.folder, folder)
 
     @property
     def minutes(self) -> float:
@@ -144,7 +179,7 @@ class Run:
         self._stop = True
 
     def _set_learning_rate(self) -> None:
-        scale = min(1.0, (self.step + 1) / self.options.warmup_steps)
+        scale = min(1.0, (self.step - self._warm_from + 1) / self.options.warmup_steps)
         if self.options.cooldown > 0:
             scale *= max(0.02, min(1.0, (1 - self.share) / self.options.cooldown))
         for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):
