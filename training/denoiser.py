@@ -105,7 +105,7 @@ def train(args: argparse.Namespace) -> None:
     autoencoder = load_autoencoder(Path(args.autoencoder)).to(device)
     rng = Random(time.time_ns() if args.resume else args.seed)
     pool = LatentPool(autoencoder, args.pool, rng, device)
-    tower, tokenizer = load_text_tower(Path(args.clip))
+    tower, tokenizer = load_text_tower(Path(args.clip), Path(args.clip))
     model = PainterParts(build_denoiser(tower.config.hidden_size), tower)
     nn.init.zeros_(model.denoiser.proj_out.weight)
     optimizer = MuonAdamW(

@@ -47,14 +47,16 @@ def build_denoiser(text_width: int) -> SanaTransformer2DModel:
     )
 
 
-def build_scheduler() -> DPMSolverMultistepScheduler:
-    """Flow matching: x_t = (1 - sigma) x_0 + sigma noise; the model predicts noise - x_0."""
-    return DPMSolverMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0)
+def build_scheduler(order: int = 2) -> DPMSolverMultistepScheduler:
+    """Flow matching: x_t = (1 - sigma) x_0 + sigma noise; the model predicts noise - x_0. Order 1 is Euler's method."""
+    return DPMSolverMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=1.0, solver_order=order
+    )
 
 
-def load_text_tower(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    """CLIP's text tower in fp32, and its tokenizer."""
-    return CLIPTextModel.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
+def load_text_tower(weights: Path, tokenizer: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    """A CLIP's text tower in fp32, and its tokenizer, from their folders."""
+    return CLIPTextModel.from_pretrained(weights, dtype=torch.float32), AutoTokenizer.from_pretrained(tokenizer)
 
 
 def load_autoencoder(folder: Path) -> AutoencoderDC:
