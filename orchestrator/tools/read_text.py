@@ -20,8 +20,9 @@ class ReadTextTool:
     name: ClassVar[str] = "read_text"
     description: ClassVar[str] = (
         "Read all text in a picture exactly, by OCR. Call it for any question about words, numbers or codes in a "
-        "picture; never transcribe them yourself. Put the returned handle in double braces, such as {{text_1}}, where "
-        "the exact text shall stand, or {{text_1:3-5}} for its lines 3 to 5."
+        "picture; never transcribe them yourself. The lines come numbered. Put the returned handle in double braces, "
+        "alone on a line, where the exact text shall stand: {{text_1}} for all of it, {{text_1:7}} for its line 7, "
+        "{{text_1:3-5}} for its lines 3 to 5."
     )
     arguments: ClassVar[type[Arguments]] = ReadTextArguments
 
@@ -48,12 +49,13 @@ class ReadTextTool:
         if not read.lines:
             return Outcome(told={"lines": 0, "content": "", "note": "No text was found in the picture."})
         mean = sum(line.confidence for line in read.lines) / len(read.lines)
+        numbered = "\n".join(f"{number}: {line.text}" for number, line in enumerate(read.lines, 1))
         told: dict[str, Any] = {
             "text": context.conversation.add_text(read),
             "lines": len(read.lines),
             "confidence": round(mean, 3),
-            "content": read.text[: context.result_chars],
+            "content": numbered[: context.result_chars],
         }
-        if len(read.text) > context.result_chars:
+        if len(numbered) > context.result_chars:
             told["note"] = "The content is cut off here; the handle stands for all of it."
         return Outcome(told=told)

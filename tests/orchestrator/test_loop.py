@@ -90,6 +90,12 @@ async def test_the_persons_options_reach_the_job(run, ledger):
     assert (work.width, work.height) == (64, 72)
 
 
+async def test_the_fast_setting_reaches_the_job(run, ledger):
+    options = PaintingOptions(fast=True)
+    events, _ = await run([call("generate_image", prompt="a cat")], [VlmText(text="x")], options=options)
+    assert ledger.get(next(event.job_id for event in events if event.type == "job_queued")).input.fast
+
+
 async def test_read_text_is_quoted_by_handle_and_cut_only_for_the_vlm(run):
     events, vlm = await run(
         [call("read_text", image="image_1")], [VlmText(text="It says:\n\n{{te"), VlmText(text="xt_1}}")]
@@ -97,7 +103,7 @@ async def test_read_text_is_quoted_by_handle_and_cut_only_for_the_vlm(run):
     whole = "\n".join(f"line {n}" for n in range(1, 6))
     assert text_of(events) == "It says:\n\n" + fenced(whole)
     told = json.loads(vlm.asked[1][0][-1]["content"])
-    assert (told["text"], told["lines"], told["content"]) == ("text_1", 5, whole[:12])
+    assert (told["text"], told["lines"], told["content"]) == ("text_1", 5, "1: line 1\n2:")
     assert "note" in told
 
 
