@@ -48,6 +48,8 @@ class GenerateImage(Frozen):
     prompt: str = Field(min_length=1, max_length=4000)
     negative_prompt: str = Field(default="", max_length=4000)
     seed: int = Field(ge=0, le=MAX_SEED)
+    fast: bool = False
+    """In the painter's fast setting, where it has one; `steps` and `guidance_scale` are its own then."""
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
     width: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
@@ -62,6 +64,7 @@ class GeneratedImage(Frozen):
     width: int
     height: int
     seed: int
+    fast: bool = False
     steps: int
     guidance_scale: float
     model: str

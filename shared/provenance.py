@@ -35,6 +35,8 @@ class Provenance(BaseModel):
     tokens_dropped: int = 0
     """Tokens at the prompt's end that the model could not take in."""
     seed: int
+    fast: bool = False
+    """Painted in the model's fast setting."""
     steps: int
     guidance_scale: float
     width: int

@@ -38,6 +38,7 @@ def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore
         width=happening.width,
         height=happening.height,
         seed=happening.seed,
+        fast=happening.fast,
         steps=happening.steps,
         guidance_scale=happening.guidance_scale,
         model=happening.model,

@@ -69,6 +69,8 @@ class DiptychOptions(Body):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    fast: bool = False
+    """The painter's few-step setting, where it has one."""
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance: float | None = Field(default=None, ge=0, le=30)
     negative_prompt: Text | None = Field(default=None, max_length=4000)
@@ -84,11 +86,18 @@ class DiptychOptions(Body):
             raise ValueError("each side must be a multiple of 8 from 64 to 2048")
         return size
 
+    @model_validator(mode="after")
+    def _fast_decides_alone(self) -> Self:
+        if self.fast and (self.steps is not None or self.guidance is not None):
+            raise ValueError("fast has steps and guidance of its own; leave fast out, or steps and guidance")
+        return self
+
     @property
     def painting(self) -> PaintingOptions:
         width, height = map(int, self.size.split("x")) if self.size else (None, None)
         return PaintingOptions(
             seed=self.seed,
+            fast=self.fast,
             steps=self.steps,
             guidance_scale=self.guidance,
             negative_prompt=self.negative_prompt,

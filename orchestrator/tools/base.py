@@ -28,6 +28,7 @@ class PaintingOptions:
     seed: int | None = None
     steps: int | None = None
     guidance_scale: float | None = None
+    fast: bool = False
     negative_prompt: str | None = None
     width: int | None = None
     height: int | None = None

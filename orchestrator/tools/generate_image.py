@@ -39,6 +39,7 @@ class GenerateImageTool:
             negative_prompt=options.negative_prompt or arguments.negative_prompt,
             # Fixed now, so that a second attempt after a crash paints the same picture.
             seed=secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed,
+            fast=options.fast,
             steps=options.steps,
             guidance_scale=options.guidance_scale,
             width=options.width,

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from services.diffusion.loading import LoadedPainter, load
+from services.diffusion.loading import LoadedPainter, Setting, load
 from services.diffusion.prompts import Conditioning
 from services.diffusion.sampling import denoise, fresh_scheduler, initial_noise, model_input
 from services.diffusion.settings import DiffusionSettings
@@ -48,6 +48,8 @@ class Painted:
     width: int
     height: int
     seed: int
+    fast: bool
+    """Painted in the fast setting."""
     steps: int
     guidance_scale: float
     model: str
@@ -62,6 +64,8 @@ class Painted:
 class Plan:
     """A request with the painter's defaults filled in."""
 
+    setting: Setting
+    fast: bool
     steps: int
     guidance_scale: float
     width: int
@@ -107,8 +111,10 @@ class Painter:
                 f"{width} × {height} is too large for this painter: it paints at most {model.max_pixels} pixels, "
                 f"such as {side} × {side}; {model.size} × {model.size} is best."
             )
-        guidance = model.guidance_scale if work.guidance_scale is None else work.guidance_scale
-        return Plan(work.steps or model.steps, guidance, width, height)
+        if work.fast and model.fast is not None:  # distilled for its own steps and guidance: others would not do
+            return Plan(model.fast, True, model.fast.steps, model.fast.guidance_scale, width, height)
+        guidance = model.usual.guidance_scale if work.guidance_scale is None else work.guidance_scale
+        return Plan(model.usual, False, work.steps or model.usual.steps, guidance, width, height)
 
     def paint(self, work: GenerateImage) -> Iterator[Step | Preview | Painted]:
         """Yield a Step after each step, a Preview after some, at last the Painted. Closing the generator cancels.
@@ -136,6 +142,7 @@ class Painter:
             width=run.plan.width,
             height=run.plan.height,
             seed=work.seed,
+            fast=run.plan.fast,
             steps=run.plan.steps,
             guidance_scale=run.plan.guidance_scale,
             model=self.model.name,
@@ -147,13 +154,13 @@ class Painter:
     def begin(self, work: GenerateImage) -> Run:
         """Everything before the first step: defaults, prompt, noise, schedule."""
         plan, device = self.plan(work), self.model.device
-        scheduler = fresh_scheduler(self.model.scheduler, plan.steps, device)
+        scheduler = fresh_scheduler(plan.setting.scheduler, plan.steps, device)
         guided = plan.guidance_scale > 1.0
         conditioning = self.model.prompts.encode(work.prompt, work.negative_prompt if guided else None)
         generator = torch.Generator().manual_seed(work.seed)
         noise = initial_noise(self.latent_shape(plan), generator, scheduler, device)
         steps = denoise(
-            self.model.denoiser,
+            plan.setting.denoiser,
             scheduler,
             noise,
             conditioning,
@@ -164,7 +171,7 @@ class Painter:
 
     def latent_shape(self, plan: Plan) -> tuple[int, int, int, int]:
         stride = self.model.autoencoder.stride
-        return 1, self.model.denoiser.latent_channels, plan.height // stride, plan.width // stride
+        return 1, plan.setting.denoiser.latent_channels, plan.height // stride, plan.width // stride
 
     def shows_preview(self, step: int, total: int) -> bool:
         """Every few steps, and not after the last one: the picture itself follows."""
@@ -179,11 +186,12 @@ class Painter:
             negative_prompt=work.negative_prompt if run.conditioning.guided else "",
             tokens_dropped=run.conditioning.tokens_dropped,
             seed=work.seed,
+            fast=run.plan.fast,
             steps=run.plan.steps,
             guidance_scale=run.plan.guidance_scale,
             width=run.plan.width,
             height=run.plan.height,
-            scheduler=type(self.model.scheduler).__name__,
+            scheduler=type(run.plan.setting.scheduler).__name__,
             model=self.model.name,
         )
         return png_with_provenance(image, record)

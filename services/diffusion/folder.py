@@ -15,6 +15,15 @@ class FolderRefused(ValueError):
     """The model folder cannot be served; the message is a sentence that says why and what to do."""
 
 
+class FastDefaults(BaseModel):
+    """How the distilled denoiser in `transformer_fast` (or `unet_fast`), with `scheduler_fast`, is to be called."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    steps: int = Field(ge=1, le=150)
+    guidance_scale: float = Field(ge=0, le=30)
+
+
 class FolderDefaults(BaseModel):
     """`diptych.json`: what a call uses where it says nothing itself. What is None is the family's default."""
 
@@ -24,6 +33,8 @@ class FolderDefaults(BaseModel):
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
     size: int | None = Field(default=None, ge=64, le=2048)
     """Side of the square picture that the model was trained for, in pixels."""
+    fast: FastDefaults | None = None
+    """Where the folder has a distilled denoiser beside the usual one."""
     words: frozenset[str] | None = None
     """All words that a small model knows, lower-case; None: it may know any."""
 

@@ -28,27 +28,36 @@ FAULTS = (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError)
 
 
 @dataclass(frozen=True)
-class LoadedPainter:
-    """A text-to-image model in memory, and what a call uses where it says nothing itself."""
+class Setting:
+    """A way to paint: a denoiser, and how it is called where a request says nothing itself."""
 
-    name: str
     denoiser: Denoiser
-    prompts: PromptEncoder
-    autoencoder: Autoencoder
     scheduler: Any
     """A diffusers scheduler; each request makes its own from this one's configuration."""
+    steps: int
+    guidance_scale: float
+
+
+@dataclass(frozen=True)
+class LoadedPainter:
+    """A text-to-image model in memory."""
+
+    name: str
+    usual: Setting
+    fast: Setting | None
+    """Few steps of a denoiser distilled for them; None: this model has no such thing."""
+    prompts: PromptEncoder
+    autoencoder: Autoencoder
     previewer: Previewer
     words: KnownWords
     device: torch.device
-    steps: int
-    guidance_scale: float
     size: int
     max_pixels: int
 
     @property
     def stride(self) -> int:
         """Sides of pictures are multiples of it."""
-        return self.autoencoder.stride * self.denoiser.patch
+        return self.autoencoder.stride * self.usual.denoiser.patch
 
 
 def load(settings: DiffusionSettings) -> LoadedPainter:
@@ -65,33 +74,45 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
     if settings.diffusion_threads:
         torch.set_num_threads(settings.diffusion_threads)
     device, dtype = placement(settings, family)
-    denoiser = family(load_network(family.network_class, folder / family.component, device, torch_dtype=dtype))
+
+    def setting(suffix: str, steps: int, guidance_scale: float) -> Setting:
+        component = folder / f"{family.component}{suffix}"
+        network = load_network(family.network_class, component, device, torch_dtype=dtype)
+        scheduler = load_scheduler(folder / f"scheduler{suffix}", index["scheduler"])
+        return Setting(family(network), scheduler, steps, guidance_scale)
+
+    guidance_scale = family.guidance_scale if defaults.guidance_scale is None else defaults.guidance_scale
+    usual = setting("", defaults.steps or family.steps, guidance_scale)
+    fast = setting("_fast", defaults.fast.steps, defaults.fast.guidance_scale) if defaults.fast else None
     tower = load_network(CLIPTextModel, folder / "text_encoder", device, dtype=dtype)
-    autoencoder = Autoencoder(
-        load_network(AUTOENCODERS[index["vae"]], folder / "vae", device, torch_dtype=torch.float32)
-    )
     prompts = PromptEncoder(load_tokenizer(folder / "tokenizer"), tower, masks_padding=family.masks_padding)
+    network = load_network(AUTOENCODERS[index["vae"]], folder / "vae", device, torch_dtype=torch.float32)
+    autoencoder = Autoencoder(network)
+    for way in filter(None, (usual, fast)):
+        check_fit(folder, way.denoiser, prompts, autoencoder)
+    size = defaults.size or usual.denoiser.native_side * autoencoder.stride
+    return LoadedPainter(
+        name=settings.diffusion_name or folder.name,
+        usual=usual,
+        fast=fast,
+        prompts=prompts,
+        autoencoder=autoencoder,
+        previewer=Previewer.fitted_to(autoencoder),
+        words=KnownWords(defaults.words),
+        device=device,
+        size=size,
+        max_pixels=settings.diffusion_max_pixels or 4 * size * size,
+    )
+
+
+def check_fit(folder: Path, denoiser: Denoiser, prompts: PromptEncoder, autoencoder: Autoencoder) -> None:
+    """Raise FolderRefused where the denoiser does not go with the text tower or the autoencoder."""
     denoiser.check(prompts.width)
     if denoiser.latent_channels != autoencoder.latent_channels:
         raise FolderRefused(
             f"{folder}: the denoiser takes {denoiser.latent_channels} channels, the autoencoder's latents have "
             f"{autoencoder.latent_channels}; only text-to-image models are supported."
         )
-    size = defaults.size or denoiser.native_side * autoencoder.stride
-    return LoadedPainter(
-        name=settings.diffusion_name or folder.name,
-        denoiser=denoiser,
-        prompts=prompts,
-        autoencoder=autoencoder,
-        scheduler=load_scheduler(folder / "scheduler", index["scheduler"]),
-        previewer=Previewer.fitted_to(autoencoder),
-        words=KnownWords(defaults.words),
-        device=device,
-        steps=defaults.steps or family.steps,
-        guidance_scale=family.guidance_scale if defaults.guidance_scale is None else defaults.guidance_scale,
-        size=size,
-        max_pixels=settings.diffusion_max_pixels or 4 * size * size,
-    )
 
 
 def family_of(folder: Path, index: dict[str, str]) -> type[Denoiser]:

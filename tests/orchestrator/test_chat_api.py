@@ -149,6 +149,8 @@ def image_message(url):
         ({"diptych": {"seed": 2**32}}, 400, "invalid_request"),
         ({"diptych": {"seed": True}}, 400, "invalid_request"),
         ({"diptych": {"steps": 0}}, 400, "invalid_request"),
+        ({"diptych": {"fast": True, "steps": 9}}, 400, "invalid_request"),
+        ({"diptych": {"fast": True, "guidance": 2.5}}, 400, "invalid_request"),
         ({"diptych": {"steps": 10_000}}, 400, "invalid_request"),
         ({"diptych": {"size": "big"}}, 400, "invalid_request"),
         ({"diptych": {"size": "100x100"}}, 400, "invalid_request"),

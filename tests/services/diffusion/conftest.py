@@ -1,6 +1,7 @@
 """Tiny painters of the supported families, of random weights, in the folder layouts of the real ones."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,26 @@ def sana_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def distilled_folder(sana_folder, tmp_path_factory) -> Path:
+    """The tiny Sana with a second denoiser for few steps."""
+    torch.manual_seed(3)
+    folder = Path(shutil.copytree(sana_folder, tmp_path_factory.mktemp("painters") / "tiny-distilled"))
+    sana_networks()["transformer"].save_pretrained(folder / "transformer_fast")
+    DPMSolverMultistepScheduler.from_config(flow_scheduler().config, solver_order=1).save_pretrained(
+        folder / "scheduler_fast"
+    )
+    (folder / "diptych.json").write_text(
+        '{"steps": 6, "guidance_scale": 3.0, "size": 64, "fast": {"steps": 3, "guidance_scale": 1.0}}'
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def distilled(distilled_folder) -> Painter:
+    return Painter.from_settings(DiffusionSettings(diffusion_model=distilled_folder))
+
+
+@pytest.fixture(scope="session")
 def stable_diffusion(stable_diffusion_folder) -> Painter:
     return Painter.from_settings(DiffusionSettings(diffusion_model=stable_diffusion_folder))
 
@@ -149,4 +170,9 @@ def sana(sana_folder) -> Painter:
 @pytest.fixture(scope="session")
 def with_scheduler():
     """A function that gives a painter another scheduler."""
-    return lambda painter, scheduler: Painter(replace(painter.model, scheduler=scheduler), painter.settings)
+
+    def change(painter: Painter, scheduler: Any) -> Painter:
+        usual = replace(painter.model.usual, scheduler=scheduler)
+        return Painter(replace(painter.model, usual=usual), painter.settings)
+
+    return change

@@ -121,8 +121,8 @@ def test_requests_whose_steps_alternate_do_not_disturb_each_other(sana):
 
 def test_closing_between_steps_cancels_and_leaves_the_painter_free(sana, monkeypatch):
     calls = []
-    predict = sana.model.denoiser.predict
-    monkeypatch.setattr(sana.model.denoiser, "predict", lambda *given: calls.append(1) or predict(*given))
+    predict = sana.model.usual.denoiser.predict
+    monkeypatch.setattr(sana.model.usual.denoiser, "predict", lambda *given: calls.append(1) or predict(*given))
     painting = sana.paint(work(steps=50))
     for _ in range(3):
         next(painting)
@@ -136,9 +136,11 @@ def test_closing_between_steps_cancels_and_leaves_the_painter_free(sana, monkeyp
 
 def test_without_guidance_the_denoiser_sees_one_row(sana, monkeypatch):
     rows = []
-    predict = sana.model.denoiser.predict
+    predict = sana.model.usual.denoiser.predict
     monkeypatch.setattr(
-        sana.model.denoiser, "predict", lambda latents, *given: rows.append(len(latents)) or predict(latents, *given)
+        sana.model.usual.denoiser,
+        "predict",
+        lambda latents, *given: rows.append(len(latents)) or predict(latents, *given),
     )
     result(sana.paint(work(steps=2, guidance_scale=1.0)))
     result(sana.paint(work(steps=2, guidance_scale=1.5)))
@@ -171,8 +173,8 @@ def test_a_number_of_steps_that_the_scheduler_cannot_do_is_refused(stable_diffus
 
 
 def test_numbers_out_of_range_are_an_error_and_not_a_black_picture(sana, monkeypatch):
-    predict = sana.model.denoiser.predict
-    monkeypatch.setattr(sana.model.denoiser, "predict", lambda *given: predict(*given) * math.nan)
+    predict = sana.model.usual.denoiser.predict
+    monkeypatch.setattr(sana.model.usual.denoiser, "predict", lambda *given: predict(*given) * math.nan)
     with pytest.raises(JobFailed, match="out of range"):
         list(sana.paint(work()))
 
@@ -194,6 +196,24 @@ def test_the_picture_says_how_it_was_made(sana):
     assert (record.steps, record.guidance_scale, record.width, record.height) == (5, 3.0, 64, 64)
     assert (record.model, record.scheduler) == ("tiny-sana", "DPMSolverMultistepScheduler")
     assert read_provenance(result(sana.paint(work(negative_prompt="blue", guidance_scale=1))).png).negative_prompt == ""
+
+
+def test_the_fast_setting_has_its_own_denoiser_steps_and_guidance(distilled):
+    *_, usual = distilled.paint(work(steps=None))
+    *steps, fast = distilled.paint(work(steps=50, guidance_scale=9, fast=True))
+
+    assert [event.step for event in steps if isinstance(event, Step)] == [1, 2, 3]
+    assert (fast.fast, fast.steps, fast.guidance_scale) == (True, 3, 1.0)
+    assert (usual.fast, usual.steps, usual.guidance_scale) == (False, 6, 3.0)
+    assert read_provenance(fast.png).fast
+    network = distilled.model.fast.denoiser.network
+    assert not torch.equal(network.proj_out.weight, distilled.model.usual.denoiser.network.proj_out.weight)
+
+
+def test_a_painter_without_a_fast_setting_paints_as_usual(sana):
+    painted = result(sana.paint(work(fast=True)))
+    assert (painted.fast, painted.steps) == (False, 5)
+    assert painted.png == result(sana.paint(work())).png
 
 
 def test_words_that_a_small_painter_never_learned_are_named(sana):

@@ -131,6 +131,12 @@ def test_parts_that_do_not_fit_together_are_refused(sana_folder, stable_diffusio
     assert "takes 8 channels, the autoencoder's latents have 4" in refusal(folder)
 
 
+def test_a_fast_setting_without_its_denoiser_is_refused(distilled_folder, copy_of):
+    folder = copy_of(distilled_folder)
+    shutil.rmtree(folder / "transformer_fast")
+    assert "transformer_fast has no *.safetensors weights" in refusal(folder)
+
+
 def test_a_malformed_diptych_json_is_refused(sana_folder, copy_of):
     folder = copy_of(sana_folder)
     (folder / "diptych.json").write_text('{"steps": 0}')
@@ -161,7 +167,7 @@ def test_a_half_precision_variant_is_found_and_computed_in_the_format_asked_for(
 
     model = load(DiffusionSettings(diffusion_model=folder, diffusion_dtype="bfloat16"))
 
-    assert model.denoiser.network.dtype == torch.bfloat16
+    assert model.usual.denoiser.network.dtype == torch.bfloat16
     assert model.prompts.tower.dtype == torch.bfloat16
     assert model.autoencoder.network.dtype == torch.float32
     *_, painted = Painter(model, DiffusionSettings()).paint(GenerateImage(prompt="a cat", seed=1, steps=2))
