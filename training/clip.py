@@ -9,8 +9,8 @@ models/clip; the heads of the dense supervision, which no export has, begin anew
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
-from random import Random
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from training.clip_data import ClipBatch, make_batch
 from training.clip_model import ClipWithHeads, build_clip, image_processor
 from training.clip_tokenizer import train_tokenizer
 from training.committed import STATE, Committed
+from training.feeding import batches, processes_for
 from training.muon import MuonAdamW, muon_groups
 from training.run import RUNS, Run, add_run_arguments, options_from
 
@@ -88,12 +89,12 @@ def train(args: argparse.Namespace) -> None:
     optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ("patch_embedding", "projection")))
     committed = Committed(COMMITTED, lambda: load_committed(model))
     run = Run("clip", model, optimizer, options_from(args, warmup_steps=100), committed)
-    rng = Random(args.seed * 1_000_003 + run.step)
+    make = partial(make_batch, batch=args.batch, tokenizer=tokenizer)
+    feed = batches(make, args.seed * 1_000_003 + run.step, processes_for(run.device))
     exported = time.monotonic()
-    for _ in run.steps():
-        batch = make_batch(rng, args.batch, tokenizer).to(run.device)
+    for _, batch in zip(run.steps(), feed, strict=False):
         with run.autocast():
-            loss, scores = losses(model, batch)
+            loss, scores = losses(model, batch.to(run.device))
         run.update(loss, **scores)
         model.clamp_scale()
         if time.monotonic() - exported > EXPORT_EVERY:

@@ -108,9 +108,7 @@ def train(args: argparse.Namespace) -> None:
     tower, tokenizer = load_text_tower(Path(args.clip), Path(args.clip))
     model = PainterParts(build_denoiser(tower.config.hidden_size), tower)
     nn.init.zeros_(model.denoiser.proj_out.weight)
-    optimizer = MuonAdamW(
-        muon_groups(model, args.lr, 0.01, ("proj_out", "time_embed", "patch_embed", "thing", "colour"))
-    )
+    optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ENDS))
     run = Run("denoiser", model, optimizer, options_from(args, ema_decay=0.999))
     exported = time.monotonic()
     for _ in run.steps():
