@@ -11,6 +11,7 @@ from cli.chat import chat as ask_chat
 from cli.checks import run_checks
 from cli.doctor import doctor as examine
 from cli.folders import ROOT, DataFolder
+from cli.profile_vlm import profile_vlm as measure_vlm
 from cli.state import State
 from cli.status import status as print_status
 from cli.stop import stop
@@ -83,3 +84,13 @@ def chat(
 def doctor(data: Data = DEFAULT_DATA) -> None:
     """Say what is installed, which device, which models. Exits with 1 if something is missing."""
     raise typer.Exit(examine(Console(), DataFolder(data.resolve())))
+
+
+@app.command()
+def profile_vlm(
+    data: Data = DEFAULT_DATA,
+    pages: Annotated[int, typer.Option(min=1, help="Pages at each of 13 heights of letters.")] = 16,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the profile here, not into the data folder.")] = None,
+) -> None:
+    """Measure how small a text the VLM reads by itself, next to OCR, and write its profile."""
+    raise typer.Exit(measure_vlm(Console(stderr=True), DataFolder(data.resolve()), pages=pages, out=out))

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from math import ceil, floor, sqrt
 from statistics import fmean, stdev
+from typing import Any
 
 Z = 1.96
-Figure = dict[str, float | int | str]
+Figure = dict[str, Any]
 
 
-def proportion(successes: int, total: int) -> Figure:
+def proportion(successes: float, total: int) -> Figure:
     """The share, n, and Wilson's 95 % interval (https://doi.org/10.2307/2276774)."""
     share = successes / total
     centre = (share + Z * Z / (2 * total)) / (1 + Z * Z / total)
