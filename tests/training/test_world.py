@@ -17,6 +17,7 @@ from training.world import (
     Group,
     Scene,
     caption,
+    is_held_out,
     place,
     render,
     sample_scene,
@@ -83,6 +84,17 @@ def test_a_variation_looks_different_in_one_attribute() -> None:
         changed = sum(a != b for a, b in zip(scene.groups, other.groups, strict=True))
         swapped = other.groups == scene.groups[::-1]
         assert swapped or changed + (scene.setting != other.setting) + (scene.relation != other.relation) == 1
+
+
+def test_held_out_combinations_come_only_when_they_are_asked_for() -> None:
+    rng = Random(5)
+    for _ in range(300):
+        scene = sample_scene(rng)
+        assert not is_held_out(scene)
+        assert not is_held_out(vary(scene, rng))
+        unseen = sample_scene(rng, held_out=True)
+        assert is_held_out(unseen)
+        assert vary(unseen, rng) != unseen
 
 
 def test_a_thing_in_a_box_is_behind_the_front_of_the_box() -> None:

@@ -79,11 +79,13 @@ def sample_scene(rng: Random, kinds: Mapping[str, float] = KIND_WEIGHTS, *, held
 def vary(scene: Scene, rng: Random) -> Scene:
     """A near miss of `scene`: another colour, thing, count, position, order or setting.
 
-    Used as a hard negative: everything but one attribute stays the same, and no held-out combination appears.
+    Used as a hard negative: everything but one attribute stays the same. No held-out combination appears where
+    `scene` has none.
     """
-    while is_held_out(other := _varied(scene, rng)):
-        pass
-    return other
+    while True:
+        other = _varied(scene, rng)
+        if is_held_out(scene) or not is_held_out(other):
+            return other
 
 
 def _varied(scene: Scene, rng: Random) -> Scene:
