@@ -17,12 +17,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, l1_loss
 
 from training.autoencoder import to_pixels
+from training.committed import Committed
 from training.detector_data import Example, Targets, sample_example, spoil, targets_of
-from training.detector_model import DetectorNet, save_detector
+from training.detector_model import Detector, DetectorNet, save_detector
 from training.run import Run, add_run_arguments, options_from
 
 RECONSTRUCTED = 0.25
 """Share of a batch that comes from the pool of reconstructions."""
+COMMITTED = Path("models/detector")
 EXPORT_EVERY = 180.0
 """Seconds between exports."""
 SETTLING_BATCHES = 24
@@ -33,7 +35,7 @@ class ReconstructionPool:
     """Examples whose pictures the autoencoder has encoded and decoded; each serves several times."""
 
     def __init__(self, folder: Path, size: int, rng: Random) -> None:
-        self.autoencoder = AutoencoderDC.from_pretrained(folder, torch_dtype=torch.float32).eval()
+        self.autoencoder = AutoencoderDC.from_pretrained(folder, dtype=torch.float32).eval()
         self.rng = rng
         self.examples = self._fresh(size)
         self._oldest = 0
@@ -116,6 +118,12 @@ def export(run: Run, folder: Path, pool: ReconstructionPool, batch: int) -> None
         for _ in range(SETTLING_BATCHES):
             net(make_batch(rng, batch, pool)[0])
     save_detector(net, folder)
+    run.write_state(folder)
+
+
+def load_committed(net: DetectorNet) -> None:
+    """Puts the exported weights into `net`."""
+    net.load_state_dict(Detector.load(COMMITTED).net.state_dict())
 
 
 def train(args: argparse.Namespace) -> None:
@@ -124,7 +132,7 @@ def train(args: argparse.Namespace) -> None:
     net = DetectorNet()
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.02)
-    run = Run("detector", net, optimizer, options_from(args))
+    run = Run("detector", net, optimizer, options_from(args), Committed(COMMITTED, lambda: load_committed(net)))
     rng = Random(args.seed * 1_000_003 + run.step)
     pool = ReconstructionPool(Path(args.autoencoder), args.pool, rng)
     exported = time.monotonic()

@@ -114,10 +114,10 @@ class Detector:
 
     @classmethod
     def load(cls, folder: Path) -> "Detector":
-        """From an exported folder. Raises ValueError when it is of another world than this code's."""
+        """From an exported folder. Raises RuntimeError when it is of another world than this code's."""
         config = json.loads((folder / "config.json").read_text())
         if config != detector_config():
-            raise ValueError(f"the detector in {folder} was trained for another world or another network")
+            raise RuntimeError(f"the detector in {folder} was trained for another world or another network")
         net = DetectorNet()
         weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
         net.load_state_dict(weights)

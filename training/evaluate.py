@@ -1,34 +1,38 @@
-"""Measures the exported models on held-out scenes and prints one JSON object.
+"""Measures the exported models: a table for every section, then all figures as one JSON object on the last line.
 
-Usage: python -m training.evaluate [clip] [autoencoder] [painter] [--sheet FILE]
-Each section is a function of the models' folder; a new model adds its own line to SECTIONS.
+Usage: python -m training.evaluate [SECTION ...] [--quick] [--sheet FILE]
+A section is a function of the models' folder and of `quick`, which takes fewer samples; the intervals say how many.
 """
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.evaluate_clip import ClipJudge, evaluate_clip
-from training.evaluate_painter import evaluate_autoencoder, evaluate_painter
+import torch
+
+from bench.report import machine
+from training.evaluate_clip import evaluate_clip
+from training.evaluate_detector import evaluate_autoencoder, evaluate_detector
+from training.evaluate_novelty import evaluate_novelty
+from training.evaluate_painter import evaluate_painter
+from training.evaluate_sheet import write_contact_sheet
+from training.evaluate_table import print_table
+
+Section = Callable[[Path, bool], dict[str, Any]]
 
 
-def _clip(models: Path, _: Path | None) -> dict[str, Any]:
-    return evaluate_clip(models / "clip")
+def _painter(models: Path, quick: bool) -> dict[str, Any]:
+    scores = evaluate_painter(models / "painter", models / "detector", quick=quick)
+    return scores | {"novelty": evaluate_novelty(models / "painter", quick=quick)}
 
 
-def _autoencoder(models: Path, _: Path | None) -> dict[str, Any]:
-    return evaluate_autoencoder(models / "painter", ClipJudge(models / "clip"))
-
-
-def _painter(models: Path, sheet: Path | None) -> dict[str, Any]:
-    return evaluate_painter(models / "painter", ClipJudge(models / "clip"), sheet)
-
-
-SECTIONS: dict[str, Callable[[Path, Path | None], dict[str, Any]]] = {
-    "clip": _clip,
-    "autoencoder": _autoencoder,
+SECTIONS: dict[str, Section] = {
+    "clip": lambda models, quick: evaluate_clip(models / "clip", quick=quick),
+    "detector": lambda models, quick: evaluate_detector(models / "detector", quick=quick),
+    "autoencoder": lambda models, quick: evaluate_autoencoder(models / "painter", models / "detector", quick=quick),
     "painter": _painter,
 }
 
@@ -36,12 +40,22 @@ SECTIONS: dict[str, Callable[[Path, Path | None], dict[str, Any]]] = {
 def main() -> None:
     """Runs the named sections, or all."""
     parser = argparse.ArgumentParser(description="Measure the exported models.")
-    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all when none is named")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="fewer samples: all sections in under 15 minutes")
     parser.add_argument("--models", type=Path, default=Path("models"))
-    parser.add_argument("--sheet", type=Path, help="write the painter's 64 pictures here as JPEG")
+    parser.add_argument("--sheet", type=Path, help="also write the painter's first 64 pictures here, as JPEG")
     args = parser.parse_args()
-    chosen = args.sections or list(SECTIONS)
-    print(json.dumps({name: SECTIONS[name](args.models, args.sheet) for name in chosen}, indent=1))
+    if unknown := set(args.sections) - set(SECTIONS):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    figures: dict[str, Any] = {}
+    for name in args.sections or SECTIONS:
+        begun = time.monotonic()
+        figures[name] = SECTIONS[name](args.models, args.quick)
+        print_table(f"{name} ({time.monotonic() - begun:.0f} s)", figures[name])
+    if args.sheet:
+        write_contact_sheet(args.models / "painter", args.models / "detector", args.sheet)
+    machine_now = machine() | {"torch_threads": torch.get_num_threads()}
+    print(json.dumps({"quick": args.quick, "machine": machine_now, "figures": figures}, ensure_ascii=False))
 
 
 if __name__ == "__main__":

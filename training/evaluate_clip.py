@@ -1,4 +1,4 @@
-"""Measures CLIP: which of 64 captions belongs to a picture, on scenes that training never draws."""
+"""Measures CLIP: which of 64 captions belongs to a picture, on fresh scenes and on combinations it has never seen."""
 
 from pathlib import Path
 from random import Random
@@ -10,10 +10,10 @@ from transformers import AutoTokenizer, CLIPModel
 
 from training.clip_data import pixels_of
 from training.intervals import proportion
-from training.world import Scene, caption, sample_scene, vary
+from training.world import caption, sample_scene, vary
 
 CHOICES = 64
-HELD_OUT_SEED = 987_654_321
+SEED = 987_654_321
 """Training seeds are small; streams of `random.Random` with other seeds do not meet this one."""
 
 
@@ -31,18 +31,12 @@ class ClipJudge:
         return self.model(pixel_values=pixels, **tokens).logits_per_image
 
 
-def held_out_scenes(count: int, offset: int = 0) -> tuple[list[Scene], Random]:
-    """Random scenes of the held-out stream, and the generator to go on with."""
-    rng = Random(HELD_OUT_SEED + offset)
-    return [sample_scene(rng) for _ in range(count)], rng
-
-
-def evaluate_clip(folder: Path, rounds: int = 8) -> dict[str, Any]:
-    """Share of right choices among CHOICES random captions, and between a caption and its near miss."""
-    judge = ClipJudge(folder)
+def _choices(judge: ClipJudge, rounds: int, *, held_out: bool) -> dict[str, Any]:
+    """Right choices among CHOICES random captions, and between a caption and that of a near miss."""
     right = near_right = 0
     for index in range(rounds):
-        scenes, rng = held_out_scenes(CHOICES, index)
+        rng = Random(SEED + index)
+        scenes = [sample_scene(rng, held_out=held_out) for _ in range(CHOICES)]
         captions = [caption(scene, rng) for scene in scenes]
         misses = [caption(vary(scene, rng), rng) for scene in scenes]
         scores = judge.similarity(pixels_of(scenes), captions + misses)
@@ -50,4 +44,17 @@ def evaluate_clip(folder: Path, rounds: int = 8) -> dict[str, Any]:
         right += int((scores[:, :CHOICES].argmax(1) == torch.arange(CHOICES)).sum())
         near_right += int((own > scores[:, CHOICES:].diagonal()).sum())
     total = rounds * CHOICES
-    return {"choice_of_64": proportion(right, total), "against_near_miss": proportion(near_right, total)}
+    return {
+        "own caption among 64": proportion(right, total),
+        "own caption against a near miss": proportion(near_right, total),
+    }
+
+
+def evaluate_clip(folder: Path, *, quick: bool = False) -> dict[str, Any]:
+    """Choices on fresh scenes of the training's kind, and on scenes with held-out combinations."""
+    judge = ClipJudge(folder)
+    rounds = 4 if quick else 16
+    return {
+        "fresh scenes": _choices(judge, rounds, held_out=False),
+        "held-out combinations": _choices(judge, rounds, held_out=True),
+    }

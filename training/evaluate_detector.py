@@ -56,7 +56,7 @@ def evaluate_detector(folder: Path, *, quick: bool = False) -> dict[str, Any]:
 def evaluate_autoencoder(painter: Path, detector_folder: Path, *, quick: bool = False) -> dict[str, Any]:
     """Reconstructions: their PSNR, and in how many of them the judge finds everything."""
     detector = Detector.load(detector_folder)
-    autoencoder = AutoencoderDC.from_pretrained(painter / "vae", torch_dtype=torch.float32).eval()
+    autoencoder = AutoencoderDC.from_pretrained(painter / "vae", dtype=torch.float32).eval()
     scenes = whole_scenes(200 if quick else 1000)
     pixels = pixels_of(scenes)
     rebuilt = reconstructions(autoencoder, pixels)
