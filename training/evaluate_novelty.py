@@ -17,15 +17,15 @@ from training.clip_data import pixels_of
 from training.evaluate_painter import MANY_STEPS, load_brushes
 from training.evaluate_tasks import prompt_for
 from training.intervals import median, proportion
-from training.world import THING_NAMES, Scene, sample_scene, vary
+from training.world import THING_NAMES, Scene, is_held_out, sample_scene, vary
 from training.world.captions import article
 
 BLOCK = 4
 """Side in pixels of the blocks whose mean colours are compared: blur and sharpness do not count."""
 SETTLED_KINDS = {"count": 1.0, "pair": 1.0, "in": 1.0}
 """Scenes whose places follow from the prompt."""
-NEAR_MISSES = 40
-"""For each held-out scene, so many training scenes that differ from it in one thing, colour, place or setting."""
+NEAR_MISSES = 100
+"""For each held-out scene, so many that differ in one thing, colour, place or setting; training ones are kept."""
 SEED = 987_654_521
 
 
@@ -42,7 +42,7 @@ def distances(signatures: Tensor, others: Tensor) -> Tensor:
 def training_scenes(asked: list[Scene], count: int, rng: Random) -> list[Scene]:
     """`count` scenes as training draws them, and near misses of those asked for, none of them held out."""
     near = [vary(scene, rng) for scene in asked for _ in range(NEAR_MISSES)]
-    return [sample_scene(rng) for _ in range(count)] + near
+    return [sample_scene(rng) for _ in range(count)] + [scene for scene in near if not is_held_out(scene)]
 
 
 def _signatures(scenes: list[Scene]) -> Tensor:
