@@ -3,27 +3,31 @@
 Usage: python -m training.denoiser --minutes 60 [--resume]
 Flow matching (arXiv 2210.02747) with logit-normal timesteps (arXiv 2403.03206) and dropped prompts for
 classifier-free guidance (arXiv 2207.12598). The text tower begins as CLIP's and learns along.
-Exports a whole SanaPipeline folder every few minutes.
+Exports a whole SanaPipeline folder every few minutes. In a fresh clone `--resume` goes on from models/painter; the
+heads that only training has begin anew then.
 """
 
 import argparse
 import copy
+import shutil
 import time
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
+from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from training.clip_tokenizer import MAX_LENGTH
+from training.committed import STATE, Committed
 from training.latent_pool import LatentPool
 from training.muon import MuonAdamW, muon_groups
 from training.painter_model import PainterParts, build_denoiser, load_autoencoder, load_text_tower, save_painter
-from training.run import Run, add_run_arguments, options_from, pick_device
+from training.run import RUNS, Run, add_run_arguments, options_from, pick_device
 from training.world import CANVAS, Scene, caption
 from training.world.labels import patch_labels
 from training.world.words import known_words
@@ -37,6 +41,9 @@ ENDS = ("proj_out", "time_embed", "patch_embed", "thing", "colour")
 """First and last layers, which Muon does not suit."""
 EXPORT_EVERY = 300.0
 """Seconds between exports."""
+COMMITTED = Path("models/painter")
+AUTOENCODERS = (RUNS / "autoencoder" / "export", COMMITTED / "vae")
+"""Where the autoencoder is looked for: the one in training before the committed one."""
 DEFAULTS: dict[str, object] = {
     "steps": 20,
     "guidance_scale": 3.0,
@@ -98,6 +105,19 @@ def plan_labels(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
     return {"thing": things, "colour": colours}
 
 
+def load_text(clip: Path, resume: bool) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    """CLIP's text tower and tokenizer; the painter's own where its committed weights are resumed."""
+    if resume and (COMMITTED / "transformer" / STATE).exists() and not (RUNS / "denoiser" / "state.json").exists():
+        return load_text_tower(COMMITTED / "text_encoder", COMMITTED / "tokenizer")
+    return load_text_tower(clip, clip)
+
+
+def load_committed(parts: PainterParts) -> None:
+    """Puts the exported denoiser into `parts`, whose text tower is the exported one already (`load_text`)."""
+    exported = SanaTransformer2DModel.from_pretrained(COMMITTED / "transformer", torch_dtype=torch.float32)
+    parts.denoiser.load_state_dict(exported.state_dict())
+
+
 def train(args: argparse.Namespace) -> None:
     """Trains until the time is up; checkpoints lie in runs/denoiser, the pipeline in `--out`."""
     torch.manual_seed(args.seed)
@@ -105,11 +125,12 @@ def train(args: argparse.Namespace) -> None:
     autoencoder = load_autoencoder(Path(args.autoencoder)).to(device)
     rng = Random(time.time_ns() if args.resume else args.seed)
     pool = LatentPool(autoencoder, args.pool, rng, device)
-    tower, tokenizer = load_text_tower(Path(args.clip), Path(args.clip))
+    tower, tokenizer = load_text(Path(args.clip), args.resume)
     model = PainterParts(build_denoiser(tower.config.hidden_size), tower)
     nn.init.zeros_(model.denoiser.proj_out.weight)
     optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ENDS))
-    run = Run("denoiser", model, optimizer, options_from(args, ema_decay=0.999))
+    committed = Committed(COMMITTED / "transformer", lambda: load_committed(model))
+    run = Run("denoiser", model, optimizer, options_from(args, ema_decay=0.999), committed)
     exported = time.monotonic()
     for _ in run.steps():
         pool.renew(args.renew)
@@ -131,7 +152,12 @@ def export(run: Run, tokenizer: CLIPTokenizer, args: argparse.Namespace, scale: 
     parts = copy.deepcopy(run.model)
     assert isinstance(parts, PainterParts)
     run.ema.copy_to(parts)
-    save_painter(Path(args.out), parts.denoiser.cpu(), autoencoder, (parts.text.cpu(), tokenizer), DEFAULTS)
+    out = Path(args.out)
+    save_painter(out, parts.denoiser.cpu(), autoencoder, (parts.text.cpu(), tokenizer), DEFAULTS)
+    run.write_state(out / "transformer")
+    state, copied = Path(args.autoencoder) / STATE, out / "vae" / STATE
+    if state.exists() and state != copied:
+        shutil.copyfile(state, copied)
 
 
 if __name__ == "__main__":
@@ -142,6 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("--pool", type=int, default=4000, help="encoded scenes kept in memory")
     parser.add_argument("--renew", type=int, default=2, help="scenes replaced in each step")
     parser.add_argument("--clip", default="models/clip", help="whose text tower to begin with")
-    parser.add_argument("--autoencoder", default="runs/autoencoder/export")
+    found = next((folder for folder in AUTOENCODERS if folder.exists()), AUTOENCODERS[0])
+    parser.add_argument("--autoencoder", default=str(found))
     parser.add_argument("--out", default="runs/denoiser/export")
     train(parser.parse_args())

@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoTokenizer
 
-from training import autoencoder, clip
+from training import autoencoder, clip, denoiser, latent_pool
 from training.committed import HISTORY_LINES, STATE, Committed, read_log, thinned
 from training.run import Run, RunOptions
 
+SHIPPED = Path(__file__).parents[2] / "models"
 EXPORT = Path("models/tiny")
 WEIGHTS = EXPORT / "model.safetensors"
 DATA = torch.randn(64, 6, generator=torch.Generator().manual_seed(1))
@@ -183,3 +184,22 @@ def test_the_autoencoder_goes_on_from_its_export(monkeypatch: pytest.MonkeyPatch
     assert json.loads((autoencoder.COMMITTED / STATE).read_text())["step"] > steps > 0
     for name, tensor in load_file(weights).items():
         assert torch.allclose(tensor, exported[name], atol=1e-6), name
+
+
+def test_the_denoiser_goes_on_from_its_export_with_its_own_text_tower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent_pool, "SCALE_SCENES", 8)
+    settings = {"batch": 2, "pool": 8, "renew": 1, "out": str(denoiser.COMMITTED)}
+    vae, clip_folder = str(SHIPPED / "painter" / "vae"), str(SHIPPED / "clip")
+    denoiser.train(arguments(resume=False, lr=1e-3, clip=clip_folder, autoencoder=vae, **settings))
+    state = denoiser.COMMITTED / "transformer" / STATE
+    steps = json.loads(state.read_text())["step"]
+    parts = [denoiser.COMMITTED / name for name in ("transformer", "text_encoder")]
+    exported = {path: load_file(path) for part in parts for path in part.glob("*.safetensors")}
+    shutil.rmtree("runs")
+    own = {"clip": "there is none", "autoencoder": str(denoiser.COMMITTED / "vae")}
+    denoiser.train(arguments(resume=True, lr=0.0, **own, **settings))
+    assert json.loads(state.read_text())["step"] > steps > 0
+    assert len(exported) == 2
+    for path, tensors in exported.items():
+        for name, tensor in load_file(path).items():
+            assert torch.equal(tensor, tensors[name]), name
