@@ -20,6 +20,7 @@ from training.autoencoder import to_pixels
 from training.committed import Committed
 from training.detector_data import Example, Targets, sample_example, spoil, targets_of
 from training.detector_model import Detector, DetectorNet, save_detector
+from training.evaluate_detector import reconstructions, share_right
 from training.run import Run, add_run_arguments, options_from
 
 RECONSTRUCTED = 0.25
@@ -27,6 +28,8 @@ RECONSTRUCTED = 0.25
 COMMITTED = Path("models/detector")
 EXPORT_EVERY = 180.0
 """Seconds between exports."""
+TRIAL_SCENES = 128
+"""Scenes that an export is tried on, for the log."""
 SETTLING_BATCHES = 24
 """Batches whose statistics the exported batch norms hold."""
 
@@ -55,16 +58,6 @@ class ReconstructionPool:
         for example in self._fresh(count):
             self.examples[self._oldest] = example
             self._oldest = (self._oldest + 1) % len(self.examples)
-
-
-@torch.no_grad()
-def reconstructions(autoencoder: AutoencoderDC, pixels: Tensor) -> Tensor:
-    """The pictures (B, 3, 128, 128) in -1..1, encoded and decoded again."""
-    parts = [
-        autoencoder.decode(autoencoder.encode(part, return_dict=False)[0], return_dict=False)[0]
-        for part in pixels.split(16)
-    ]
-    return torch.cat(parts).float().clamp(-1, 1)
 
 
 def make_batch(rng: Random, size: int, pool: ReconstructionPool) -> tuple[Tensor, Targets]:
@@ -118,6 +111,7 @@ def export(run: Run, folder: Path, pool: ReconstructionPool, batch: int) -> None
         for _ in range(SETTLING_BATCHES):
             net(make_batch(rng, batch, pool)[0])
     save_detector(net, folder)
+    run.log(whole_scenes_right=share_right(Detector(net), TRIAL_SCENES))
     run.write_state(folder)
 
 
@@ -140,7 +134,7 @@ def train(args: argparse.Namespace) -> None:
         pool.renew(16 if step % 16 == 15 else 0)
         pixels, targets = make_batch(rng, args.batch, pool)
         with run.autocast():
-            loss, means = losses(net, pixels, targets)
+            loss, means = losses(net, pixels.to(run.device), targets.to(run.device))
         run.update(loss, 50, **means)
         if time.monotonic() - exported > EXPORT_EVERY:
             export(run, Path(args.out), pool, args.batch)

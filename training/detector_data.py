@@ -5,7 +5,7 @@ held out from other models: a judge must know all of them equally well.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from random import Random
 
 import numpy as np
@@ -63,6 +63,10 @@ class Targets:
     weight: Tensor
     box: Tensor
     setting: Tensor
+
+    def to(self, device: torch.device) -> "Targets":
+        """The same targets on a device."""
+        return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def spots_of(scene: Scene) -> tuple[Spot, ...]:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from training.autoencoder import psnr
 from training.clip_data import pixels_of
-from training.detector import reconstructions
 from training.detector_model import Detector
 from training.evaluate_judge import Wanted, missed, wanted_of
 from training.evaluate_tasks import ALL_TASKS, cases
@@ -36,8 +35,24 @@ def passed(detector: Detector, pixels: Tensor, wanted: list[Wanted]) -> list[boo
     return [not missed(want, sight) for want, sight in zip(wanted, detector.look(pixels), strict=True)]
 
 
+def share_right(detector: Detector, count: int) -> float:
+    """How many of `count` rendered whole scenes it is right about, 0-1."""
+    scenes = whole_scenes(count)
+    return sum(passed(detector, pixels_of(scenes), [wanted_of(scene) for scene in scenes])) / count
+
+
 def _share(outcomes: list[bool]) -> Figure:
     return proportion(sum(outcomes), len(outcomes))
+
+
+@torch.no_grad()
+def reconstructions(autoencoder: AutoencoderDC, pixels: Tensor) -> Tensor:
+    """The pictures (B, 3, 128, 128) in -1..1, encoded and decoded again."""
+    parts = [
+        autoencoder.decode(autoencoder.encode(part, return_dict=False)[0], return_dict=False)[0]
+        for part in pixels.split(16)
+    ]
+    return torch.cat(parts).float().clamp(-1, 1)
 
 
 def evaluate_detector(folder: Path, *, quick: bool = False) -> dict[str, Any]:

@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from training.clip_data import pixels_of
-from training.detector import reconstructions
 from training.detector_data import UNKNOWN
 from training.detector_model import Detector
 from training.evaluate_clip import ClipJudge
-from training.evaluate_detector import passed, whole_scenes
+from training.evaluate_detector import passed, reconstructions, whole_scenes
 from training.evaluate_judge import wanted_of
 from training.painter_model import load_autoencoder
 from training.world import Group, Scene
