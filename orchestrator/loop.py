@@ -1,4 +1,5 @@
-"""The agent loop: ask the VLM, run the tools it calls, tell it what came of them, until it answers without a call.
+"""The agent loop: ask the VLM, run the tools it calls, tell it what came of them, until it answers without a call
+or calls a function of the client's.
 
 Bounded in steps, calls, time and unusable answers. Yields events; knows no HTTP, no queue and no model.
 """
@@ -10,30 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.conversation import Conversation, Message, TextPart, ToolCall, ToolResult
+from orchestrator.calls import NO_ANSWER, Bounds, CallRunner
+from orchestrator.conversation import Conversation, Message, TextPart, ToolCall
 from orchestrator.handles import HandleFilter
-from orchestrator.merging import merge
-from orchestrator.tools import registry
-from orchestrator.tools.base import Arguments, Outcome, Tool, ToolContext, ToolFailed
-from orchestrator.vlm.client import Sampling, VisionLanguageModel, VlmEnd, VlmText, VlmToolCall
-from shared.errors import DeadlineExceeded, ErrorRecord, ToolArgumentsInvalid, VlmNonsense
-from shared.events import PictureShown, TextDelta, ToolCalled, TurnCompleted, TurnEvent, Usage
+from orchestrator.tools.base import ToolContext
+from orchestrator.tools.functions import Functions
+from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmText, VlmToolCall
+from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefused
+from shared.events import FunctionCalled, TextDelta, TurnCompleted, TurnEvent, Usage
 
 SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
-NO_ANSWER = "The vision-language model gave no usable answer. Try again, or put it in other words."
-TOO_MANY_CALLS = ErrorRecord(
-    code="too_many_calls", message="No more tool calls in this turn. Answer with what you have."
+FUNCTIONS_REFUSED = (
+    "The vision-language model's server cannot use these tools. Describe the parameters of your functions in plain "
+    "JSON Schema: types, enums, bounds and nesting."
 )
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What one turn may take."""
-
-    steps: int
-    calls: int
-    format_errors: int
-    seconds: float
 
 
 @dataclass
@@ -49,15 +40,14 @@ class AgentLoop:
     """One turn of one conversation. `run` may be called once."""
 
     def __init__(
-        self, vlm: VisionLanguageModel, context: ToolContext, sampling: Sampling, bounds: Bounds, *, tools: bool = True
+        self, vlm: VisionLanguageModel, context: ToolContext, sampling: Sampling, bounds: Bounds, functions: Functions
     ) -> None:
         self._vlm, self._context, self._sampling, self._bounds = vlm, context, sampling, bounds
         self._conversation: Conversation = context.conversation
-        self._tools = tools
-        self._calls = 0
-        self._format_errors = 0
+        self._functions = functions
+        self._calls = CallRunner(context, bounds)
         self._usage = Usage()
-        self._finish_reason: Literal["stop", "length"] = "stop"
+        self._finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
         self._shown = False
 
     async def run(self) -> AsyncGenerator[TurnEvent, None]:
@@ -69,7 +59,7 @@ class AgentLoop:
         try:
             async with asyncio.timeout(self._bounds.seconds):
                 async for event in self._steps():
-                    self._shown = self._shown or isinstance(event, TextDelta)
+                    self._shown = self._shown or isinstance(event, TextDelta | FunctionCalled)
                     yield event
         except TimeoutError:
             raise DeadlineExceeded("The answer took too long. Ask for less at once, or try again later.") from None
@@ -78,24 +68,43 @@ class AgentLoop:
         yield TurnCompleted(usage=self._usage, finish_reason=self._finish_reason)
 
     async def _steps(self) -> AsyncGenerator[TurnEvent, None]:
-        """Ask and execute, until an answer comes without a call. The last step offers no tools."""
+        """Ask and execute, until an answer comes without a call of ours. The last step offers no tools."""
         for step in range(1, self._bounds.steps + 1):
             last = step == self._bounds.steps
+            offer = Offer() if last else self._functions.offer(self._conversation, first=step == 1)
             answer = Answer()
-            async for event in self._ask(answer, offer=self._tools and not last):
-                yield event
+            try:
+                async for event in self._ask(answer, offer):
+                    yield event
+            except VlmRefused as error:
+                if not self._functions.schemas or step > 1:
+                    raise
+                raise InvalidRequest(FUNCTIONS_REFUSED, param="tools") from error
             if last or (answer.text.strip() and not answer.calls):
                 return
-            async for event in self._execute(answer):
-                yield event
+            theirs = [call for call in answer.calls if call.name in self._functions.names]
+            answer.calls = [call for call in answer.calls if call not in theirs]
+            if answer.calls or not theirs:
+                async for event in self._calls.run([_as_item(call) for call in answer.calls]):
+                    yield event
+            if theirs:
+                for event in self._hand_back(theirs):
+                    yield event
+                return
 
-    async def _ask(self, answer: Answer, *, offer: bool) -> AsyncGenerator[TurnEvent, None]:
+    def _hand_back(self, calls: list[VlmToolCall]) -> list[FunctionCalled]:
+        """The client's turn: what it shall run."""
+        items = [_as_item(call) for call in calls]
+        self._conversation.items.extend(items)
+        self._finish_reason = "tool_calls"
+        return [FunctionCalled(call_id=item.call_id, name=item.name, arguments=item.arguments) for item in items]
+
+    async def _ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
         """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
-        offered = registry.schemas(self._conversation) if offer else []
         shown = HandleFilter(self._conversation.resolve)
         # In a thread: it reads and encodes every picture of the conversation.
         messages = await asyncio.to_thread(self._conversation.vlm_messages, SYSTEM_PROMPT)
-        async for event in self._vlm.answer(messages, offered, self._sampling):
+        async for event in self._vlm.answer(messages, offer, self._sampling):
             if isinstance(event, VlmText):
                 answer.text += event.text
                 if text := shown.feed(event.text):
@@ -113,60 +122,7 @@ class AgentLoop:
         if answer.text:
             self._conversation.items.append(Message(role="assistant", parts=(TextPart(text=answer.text),)))
 
-    async def _execute(self, answer: Answer) -> AsyncGenerator[TurnEvent, None]:
-        """All calls of one answer, side by side; their results join the conversation in the order of the calls."""
-        calls = [_as_item(call) for call in answer.calls]
-        if not calls:
-            self._count_format_error()
-        self._conversation.items.extend(calls)
-        results: dict[str, str] = {}
-        async for event in merge([self._run_call(call, results) for call in calls]):
-            yield event
-        self._conversation.items.extend(ToolResult(call_id=c.call_id, output=results[c.call_id]) for c in calls)
-
-    async def _run_call(self, call: ToolCall, results: dict[str, str]) -> AsyncGenerator[TurnEvent, None]:
-        try:
-            tool, arguments = registry.validate(call.name, call.arguments)
-        except ToolArgumentsInvalid as error:
-            self._count_format_error()
-            results[call.call_id] = _told_error(error.record)
-            return
-        self._format_errors = 0
-        self._calls += 1
-        if self._calls > self._bounds.calls:
-            results[call.call_id] = _told_error(TOO_MANY_CALLS)
-            return
-        yield ToolCalled(call_id=call.call_id, name=call.name, arguments=arguments.model_dump())
-        async for event in self._run_tool(tool, arguments, call, results):
-            yield event
-
-    async def _run_tool(
-        self, tool: Tool, arguments: Arguments, call: ToolCall, results: dict[str, str]
-    ) -> AsyncGenerator[TurnEvent, None]:
-        try:
-            async for event in tool.run(self._context, arguments):
-                if not isinstance(event, Outcome):
-                    yield event
-                    continue
-                results[call.call_id] = event.as_json
-                if event.shown:
-                    yield TextDelta(text=f"{event.shown}\n\n")
-                if event.image_link:
-                    yield PictureShown(link=event.image_link)
-        except ToolFailed as failure:
-            results[call.call_id] = _told_error(failure.error)
-
-    def _count_format_error(self) -> None:
-        """Raises VlmNonsense when the model was told often enough."""
-        self._format_errors += 1
-        if self._format_errors >= self._bounds.format_errors:
-            raise VlmNonsense(NO_ANSWER)
-
 
 def _as_item(call: VlmToolCall) -> ToolCall:
     """The call under an id of our own: those of a server may repeat."""
     return ToolCall(call_id=f"call_{secrets.token_hex(8)}", name=call.name, arguments=call.arguments)
-
-
-def _told_error(error: ErrorRecord) -> str:
-    return Outcome(told={"error": error.message}).as_json

@@ -17,6 +17,7 @@ DiptychError                    500  something went wrong here; details are in t
 │   └── JobCancelled            409  somebody stopped the job
 ├── WorkerUnavailable           503  no worker of that kind is running
 ├── VlmUnavailable              502  the VLM server cannot be reached, or answered with an error
+│   ├── VlmRefused              502  the VLM server found fault with what it was asked
 │   └── VlmNonsense             502  the VLM's answers could not be understood, several times in a row
 └── DeadlineExceeded            504  the turn, or a job in it, took longer than it may
 
@@ -135,6 +136,10 @@ class WorkerUnavailable(DiptychError):
 class VlmUnavailable(DiptychError):
     status = 502
     code = "vlm_unavailable"
+
+
+class VlmRefused(VlmUnavailable):
+    code = "vlm_refused"
 
 
 class VlmNonsense(VlmUnavailable):

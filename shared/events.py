@@ -27,6 +27,16 @@ class ToolCalled(Frozen):
     arguments: dict[str, object]
 
 
+class FunctionCalled(Frozen):
+    """The VLM called a function that the client brought along. The turn ends; its output comes with the next one."""
+
+    type: Literal["function_called"] = "function_called"
+    call_id: str
+    name: str
+    arguments: str
+    """JSON text as the VLM wrote it: the client's schema is the client's to check."""
+
+
 class PictureShown(Frozen):
     """A picture was set into the answer's text; this is its link once more, for APIs that list pictures apart."""
 
@@ -103,7 +113,7 @@ class Usage(Frozen):
 class TurnCompleted(Frozen):
     type: Literal["turn_completed"] = "turn_completed"
     usage: Usage
-    finish_reason: Literal["stop", "length"] = "stop"
+    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
 
 
 class TurnFailed(Frozen):
@@ -116,6 +126,6 @@ class TurnFailed(Frozen):
 JobEvent = Annotated[
     JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed, Field(discriminator="type")
 ]
-TurnEvent = TextDelta | ToolCalled | PictureShown | JobEvent | TurnCompleted | TurnFailed
+TurnEvent = TextDelta | ToolCalled | FunctionCalled | PictureShown | JobEvent | TurnCompleted | TurnFailed
 
 job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.responses import Response
 
+from orchestrator.api.body import DiptychOptions
 from orchestrator.api.chat_conversation import fill
 from orchestrator.api.chat_format import chunks, frames, whole
-from orchestrator.api.chat_schema import ChatRequest, DiptychOptions
+from orchestrator.api.chat_schema import ChatRequest
 from orchestrator.api.models import check_model
+from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation
-from orchestrator.loop import AgentLoop, Bounds
+from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import ToolContext
 from orchestrator.vlm.client import Sampling
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
@@ -58,4 +60,4 @@ def _loop(body: ChatRequest, conversation: Conversation, services: Services, own
         stop=body.stops,
     )
     bounds = Bounds(settings.max_steps, settings.max_calls, settings.max_format_errors, settings.turn_s)
-    return AgentLoop(services.vlm, context, sampling, bounds, tools=body.tool_choice != "none")
+    return AgentLoop(services.vlm, context, sampling, bounds, body.functions)

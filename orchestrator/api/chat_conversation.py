@@ -2,8 +2,8 @@
 
 import re
 
-from orchestrator.api.chat_schema import AssistantMessage, ChatMessage, TextContent, UserMessage
-from orchestrator.conversation import Conversation, ImagePart, Message, TextPart
+from orchestrator.api.chat_messages import AssistantMessage, ChatMessage, TextContent, ToolMessage, UserMessage
+from orchestrator.conversation import Conversation, ImagePart, Message, TextPart, ToolCall, ToolResult
 from orchestrator.links import MARKDOWN_IMAGE, Links
 from orchestrator.uploads import Uploads
 
@@ -15,7 +15,14 @@ async def fill(conversation: Conversation, messages: list[ChatMessage], uploads:
             conversation.add_user(await _user_parts(message, conversation, uploads))
         elif isinstance(message, AssistantMessage):
             text = _with_handles(_text(message.content), conversation, links)
-            conversation.items.append(Message(role="assistant", parts=(TextPart(text=text),)))
+            if text or not message.tool_calls:
+                conversation.items.append(Message(role="assistant", parts=(TextPart(text=text),)))
+            for call in message.tool_calls or ():
+                called = ToolCall(call_id=call.id, name=call.function.name, arguments=call.function.arguments)
+                conversation.items.append(called)
+        elif isinstance(message, ToolMessage):
+            output = _text(message.content)
+            conversation.items.append(ToolResult(call_id=message.tool_call_id, output=output))
         else:
             conversation.items.append(Message(role="system", parts=(TextPart(text=_text(message.content)),)))
 

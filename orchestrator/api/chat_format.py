@@ -16,7 +16,7 @@ from orchestrator.api.errors import error_body
 from orchestrator.api.models import MODEL
 from orchestrator.turns import Turn
 from shared.errors import DiptychError
-from shared.events import PictureShown, TextDelta, TurnCompleted, TurnEvent, TurnFailed, Usage
+from shared.events import FunctionCalled, PictureShown, TextDelta, TurnCompleted, TurnEvent, TurnFailed, Usage
 
 KEEP_ALIVE_S = 15.0
 
@@ -40,6 +40,10 @@ def _image_part(link: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": link}}
 
 
+def _call_part(event: FunctionCalled) -> dict[str, Any]:
+    return {"id": event.call_id, "type": "function", "function": {"name": event.name, "arguments": event.arguments}}
+
+
 async def whole(turn: Turn) -> dict[str, Any]:
     """The answer in one piece. Raises DiptychError where the turn failed."""
     message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
@@ -49,12 +53,16 @@ async def whole(turn: Turn) -> dict[str, Any]:
             message["content"] += event.text
         elif isinstance(event, PictureShown):
             message.setdefault("images", []).append(_image_part(event.link))
+        elif isinstance(event, FunctionCalled):
+            message.setdefault("tool_calls", []).append(_call_part(event))
         elif isinstance(event, TurnFailed):
             raise _error_of(event)
         elif isinstance(event, TurnCompleted):
             completed = event
     if completed is None:
         raise DiptychError("Diptych is stopping. Try again in a moment.", code="stopping")
+    if "tool_calls" in message:
+        message["content"] = message["content"] or None
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completed.finish_reason}
     return _Envelope().fields("chat.completion") | {"choices": [choice], "usage": _usage(completed.usage)}
 
@@ -85,6 +93,7 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
     """The answer as SSE frames. Raises DiptychError where the turn fails."""
     envelope = _Envelope()
     role: dict[str, Any] = {"role": "assistant", "content": ""}
+    calls = 0
     async for event in turn.follow():
         if isinstance(event, TurnFailed):
             raise _error_of(event)
@@ -93,7 +102,8 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
             if include_usage:
                 yield envelope.chunk(None, usage=_usage(event.usage))
             continue
-        delta = _delta(event)
+        delta = _delta(event, calls)
+        calls += isinstance(event, FunctionCalled)
         if delta is not None:
             yield envelope.chunk(role | delta)
         elif extended:
@@ -103,9 +113,12 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
         role = {}
 
 
-def _delta(event: TurnEvent) -> dict[str, Any] | None:
+def _delta(event: TurnEvent, calls: int) -> dict[str, Any] | None:
+    """What standard clients see of an event; `calls` is how many function calls came before it."""
     if isinstance(event, TextDelta):
         return {"content": event.text}
+    if isinstance(event, FunctionCalled):
+        return {"tool_calls": [{"index": calls} | _call_part(event)]}
     return {"images": [_image_part(event.link)]} if isinstance(event, PictureShown) else None
 
 

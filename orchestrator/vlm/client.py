@@ -41,15 +41,25 @@ class Sampling(Frozen):
     stop: tuple[str, ...] = ()
 
 
+class Offer(Frozen):
+    """What the VLM may call in an answer."""
+
+    tools: tuple[dict[str, Any], ...] = ()
+    """In OpenAI's form."""
+    choice: str = "auto"
+    """auto, required, or the name of the tool that must be called."""
+    parallel: bool = True
+    """Whether it may call several at once."""
+
+
 class VisionLanguageModel(Protocol):
-    def answer(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
-    ) -> AsyncIterator[VlmEvent]:
+    def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
         """Stream one answer; VlmEnd comes last.
 
         Raises:
             VlmUnavailable: the server cannot be reached, fails, or stops in mid-answer.
             ContextTooLong: the messages do not fit the model.
+            VlmRefused: the server finds fault with the request, mostly with the tools' schemas.
         """
         ...
 

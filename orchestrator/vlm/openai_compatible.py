@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import httpx2
 
-from orchestrator.vlm.client import Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
-from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmUnavailable
+from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
+from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmRefused, VlmUnavailable
 from shared.events import Usage
 
 ASK_AGAIN_S = (0.2, 0.8)
@@ -59,14 +59,12 @@ class OpenAICompatibleVlm:
             )
         return listed[0]
 
-    async def answer(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
-    ) -> AsyncIterator[VlmEvent]:
+    async def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
         """As the protocol says. A server that is busy is asked again for a while: a turn may have a picture already."""
         deadline = time.monotonic() + self._busy_s
         while True:
             try:
-                async for event in self._answer_once(messages, tools, sampling):
+                async for event in self._answer_once(messages, offer, sampling):
                     yield event
                 return
             except Overloaded:  # only ever before the first event
@@ -75,9 +73,9 @@ class OpenAICompatibleVlm:
             await asyncio.sleep(random.uniform(*ASK_AGAIN_S))
 
     async def _answer_once(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
+        self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling
     ) -> AsyncIterator[VlmEvent]:
-        body = self._body(self._name or await self.check(), messages, tools, sampling)
+        body = self._body(self._name or await self.check(), messages, offer, sampling)
         try:
             async with self._http.stream("POST", "/chat/completions", json=body) as response:
                 await self._raise_for(response)
@@ -98,13 +96,16 @@ class OpenAICompatibleVlm:
         yield assembly.end()
 
     @staticmethod
-    def _body(
-        name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
-    ) -> dict[str, Any]:
+    def _body(name: str, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> dict[str, Any]:
         body: dict[str, Any] = {"model": name, "messages": messages, "stream": True}
         body["stream_options"] = {"include_usage": True}
-        if tools:
-            body["tools"] = tools
+        if offer.tools:
+            body["tools"] = offer.tools
+            if offer.choice != "auto":
+                named = {"type": "function", "function": {"name": offer.choice}}
+                body["tool_choice"] = offer.choice if offer.choice == "required" else named
+            if not offer.parallel:
+                body["parallel_tool_calls"] = False
         return body | sampling.model_dump(exclude_none=True, exclude_defaults=True)
 
     @staticmethod
@@ -117,6 +118,8 @@ class OpenAICompatibleVlm:
             raise Overloaded(BUSY)
         if "context_length" in text or "maximum context" in text:
             raise ContextTooLong(TOO_LONG)
+        if response.status_code in (400, 422):
+            raise VlmRefused(REFUSED)
         raise VlmUnavailable(REFUSED)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from orchestrator.vlm.client import Sampling, VlmEnd, VlmEvent
+from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent
 from shared.errors import VlmUnavailable
 
 
@@ -12,12 +12,10 @@ class ScriptedVlm:
 
     def __init__(self, answers: Sequence[Sequence[VlmEvent | Exception]]) -> None:
         self._answers = list(answers)
-        self.asked: list[tuple[list[dict[str, Any]], list[dict[str, Any]]]] = []
+        self.asked: list[tuple[list[dict[str, Any]], Offer]] = []
 
-    async def answer(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], sampling: Sampling
-    ) -> AsyncIterator[VlmEvent]:
-        self.asked.append((messages, tools))
+    async def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
+        self.asked.append((messages, offer))
         if not self._answers:
             raise VlmUnavailable("The script has no more answers.")
         ended = False

@@ -18,6 +18,14 @@ from tests.conftest import data_url, png
 DRAW = VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
 JSON = {"content-type": "application/json"}
 HELLO = {"role": "user", "content": "hello"}
+FUNCTION = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Oslo"}'}}
+CALLED = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+OUTPUT = {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
+
+
+def named(name):
+    return {"type": "function", "function": {"name": name}}
 
 
 @pytest.fixture
@@ -142,7 +150,14 @@ def image_message(url):
         ({"seed": 2**63}, 400, "invalid_request"),
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "invalid_request"),
         ({"messages": [{"role": "user", "content": "half \ud800 a character"}]}, 400, "invalid_request"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "invalid_request"),
+        ({"tools": [FUNCTION, FUNCTION]}, 400, "invalid_request"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, 400, "invalid_request"),
+        ({"tools": [FUNCTION], "tool_choice": named("other")}, 400, "invalid_request"),
+        ({"tool_choice": "required"}, 400, "invalid_request"),
+        ({"messages": [HELLO, {"role": "tool", "tool_call_id": "c", "content": "x"}]}, 400, "invalid_request"),
+        ({"messages": [HELLO, CALLED, HELLO]}, 400, "invalid_request"),
+        ({"messages": [HELLO, CALLED]}, 400, "invalid_request"),
+        ({"messages": [HELLO, CALLED, OUTPUT, OUTPUT]}, 400, "invalid_request"),
         ({"temperature": 9}, 400, "invalid_request"),
         ({"max_tokens": 0}, 400, "invalid_request"),
         ({"diptych": {"seed": -1}}, 400, "invalid_request"),
@@ -254,3 +269,39 @@ async def test_unknown_addresses_have_the_error_shape_too(client_for):
     async with client_for() as client:
         assert (await client.get("/v1/nothing")).json()["error"]["code"] == "not_found"
         assert (await client.get("/v1/chat/completions")).json()["error"]["code"] == "method_not_allowed"
+
+
+WEATHER_CALL = VlmToolCall(call_id="c", name="get_weather", arguments='{"city": "Oslo"}')
+
+
+async def test_a_function_of_the_clients_goes_round_trip(client_for):
+    async with client_for([WEATHER_CALL], [VlmText(text="It rains.")]) as client:
+        first = (await chat(client, HELLO, tools=[FUNCTION])).json()["choices"][0]
+        assert first["finish_reason"] == "tool_calls"
+        assert first["message"]["content"] is None
+        (called,) = first["message"]["tool_calls"]
+        assert called["function"] == {"name": "get_weather", "arguments": '{"city": "Oslo"}'}
+        output = {"role": "tool", "tool_call_id": called["id"], "content": "rain"}
+        second = (await chat(client, HELLO, first["message"], output, tools=[FUNCTION])).json()["choices"][0]
+        assert (second["message"]["content"], second["finish_reason"]) == ("It rains.", "stop")
+        told = client.vlm.asked[1][0][-2:]
+    assert told[0]["tool_calls"][0]["function"] == called["function"]
+    assert told[1] == {"role": "tool", "tool_call_id": called["id"], "content": "rain"}
+
+
+async def test_a_streamed_function_call_has_openais_shape(client_for):
+    async with client_for([VlmText(text="Let me see."), WEATHER_CALL]) as client:
+        response = await chat(client, HELLO, tools=[FUNCTION], stream=True)
+    deltas = [frame["choices"][0] for frame in frames(response)]
+    (call,) = [call for choice in deltas for call in choice["delta"].get("tool_calls", ())]
+    assert (call["index"], call["type"], call["function"]["name"]) == (0, "function", "get_weather")
+    assert deltas[-1]["finish_reason"] == "tool_calls"
+    assert "".join(choice["delta"].get("content", "") for choice in deltas) == "Let me see.\n\n"
+
+
+async def test_a_schema_that_is_not_json_is_refused(client_for):
+    function = '{"type": "function", "function": {"name": "f", "parameters": {"minimum": NaN}}}'
+    body = f'{{"model": "diptych", "messages": [{json.dumps(HELLO)}], "tools": [{function}]}}'
+    async with client_for([]) as client:
+        answer = await client.post("/v1/chat/completions", content=body, headers=JSON)
+    assert answer.status_code == 400

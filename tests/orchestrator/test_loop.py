@@ -5,14 +5,16 @@ import json
 
 import pytest
 
+from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation, ImagePart, TextPart
 from orchestrator.handles import fenced
-from orchestrator.loop import AgentLoop, Bounds
+from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import PaintingOptions, ToolContext
+from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
-from shared.errors import DeadlineExceeded, VlmNonsense, VlmUnavailable
-from shared.events import JobFailed, PictureShown, TextDelta, ToolCalled, TurnCompleted, Usage
+from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefused, VlmUnavailable
+from shared.events import FunctionCalled, JobFailed, PictureShown, TextDelta, ToolCalled, TurnCompleted, Usage
 from tests.conftest import png
 
 BOUNDS = Bounds(steps=4, calls=3, format_errors=3, seconds=10)
@@ -32,7 +34,7 @@ def conversation(store):
 
 @pytest.fixture
 def run(conversation, dispatcher, links):
-    async def run(*answers, bounds=BOUNDS, options=None, tools=True, **dispatched):
+    async def run(*answers, bounds=BOUNDS, options=None, functions=Functions(), **dispatched):
         vlm = ScriptedVlm(answers)
         context = ToolContext(
             conversation=conversation,
@@ -43,7 +45,7 @@ def run(conversation, dispatcher, links):
             job_s=10,
             result_chars=12,
         )
-        loop = AgentLoop(vlm, context, Sampling(), bounds, tools=tools)
+        loop = AgentLoop(vlm, context, Sampling(), bounds, functions)
         return [event async for event in loop.run()], vlm
 
     return run
@@ -109,13 +111,63 @@ async def test_read_text_is_quoted_by_handle_and_cut_only_for_the_vlm(run):
 
 async def test_tools_are_offered_only_where_they_can_work(run, conversation):
     _, vlm = await run([VlmText(text="x")])
-    offered = {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1]}
+    offered = {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1].tools}
     assert offered["read_text"]["properties"]["image"]["enum"] == ["image_1"]
     conversation.images.clear()
     conversation.items.clear()
     conversation.add_user([TextPart(text="hello")])
     _, vlm = await run([VlmText(text="x")])
-    assert [tool["function"]["name"] for tool in vlm.asked[0][1]] == ["generate_image"]
+    assert [tool["function"]["name"] for tool in vlm.asked[0][1].tools] == ["generate_image"]
+
+
+WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+async def test_a_call_of_the_clients_function_is_handed_back_and_ends_the_turn(run, conversation):
+    events, vlm = await run([call("get_weather", city="Oslo")], functions=Functions((WEATHER,)))
+    handed = next(event for event in events if isinstance(event, FunctionCalled))
+    assert (handed.name, json.loads(handed.arguments)) == ("get_weather", {"city": "Oslo"})
+    assert events[-1].finish_reason == "tool_calls"
+    assert len(vlm.asked) == 1
+    assert [tool["function"]["name"] for tool in vlm.asked[0][1].tools] == [
+        "generate_image",
+        "read_text",
+        "get_weather",
+    ]
+    assert conversation.items[-1].call_id == handed.call_id
+
+
+async def test_calls_of_our_own_run_before_the_clients_are_handed_back(run):
+    both = [call("get_weather", 0, city="Oslo"), call("generate_image", 1, prompt="a cat")]
+    events, _ = await run(both, functions=Functions((WEATHER,)))
+    kinds = [event.type for event in events]
+    assert kinds.index("picture_shown") < kinds.index("function_called") < kinds.index("turn_completed")
+
+
+async def test_a_choice_holds_for_the_first_answer_only(run):
+    answers = [call("generate_image", prompt="a cat")], [VlmText(text="Done.")]
+    _, vlm = await run(*answers, functions=Functions((WEATHER,), choice="required", parallel=False))
+    assert [(offer.choice, offer.parallel) for _, offer in vlm.asked] == [("required", False), ("auto", False)]
+
+
+async def test_no_tools_are_offered_where_none_may_be_called(run):
+    _, vlm = await run([VlmText(text="x")], functions=Functions((WEATHER,), choice="none"))
+    assert vlm.asked[0][1].tools == ()
+
+
+async def test_a_function_with_the_name_of_a_tool_of_ours_stands_in_its_place(run):
+    theirs = {"type": "function", "function": {"name": "generate_image", "parameters": {"type": "object"}}}
+    events, vlm = await run([call("generate_image", prompt="a cat")], functions=Functions((theirs,)))
+    assert [tool for tool in vlm.asked[0][1].tools if tool["function"]["name"] == "generate_image"] == [theirs]
+    assert [event.type for event in events] == ["function_called", "turn_completed"]
+
+
+async def test_functions_that_the_server_refuses_are_the_clients_fault(run):
+    with pytest.raises(InvalidRequest, match="plain JSON Schema") as caught:
+        await run([VlmRefused("no")], functions=Functions((WEATHER,)))
+    assert caught.value.param == "tools"
+    with pytest.raises(VlmRefused):
+        await run([VlmRefused("no")])
 
 
 async def test_two_calls_at_once_run_side_by_side_and_keep_their_order(run):
@@ -168,7 +220,7 @@ async def test_saying_nothing_again_and_again_ends_the_turn(run):
 async def test_the_last_step_offers_no_tools_and_runs_none(run):
     answers = [[call("read_text", image="image_1")] for _ in range(3)]
     events, vlm = await run(*answers, [VlmText(text="Enough.")])
-    assert [bool(tools) for _, tools in vlm.asked] == [True, True, True, False]
+    assert [bool(offer.tools) for _, offer in vlm.asked] == [True, True, True, False]
     assert text_of(events) == "Enough."
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
+from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmUnavailable
 from shared.events import Usage
@@ -60,8 +60,8 @@ def serving():
     return serving
 
 
-async def collect(vlm, tools=(), sampling=None):
-    return [event async for event in vlm.answer(MESSAGES, list(tools), sampling or Sampling())]
+async def collect(vlm, offer=None, sampling=None):
+    return [event async for event in vlm.answer(MESSAGES, offer or Offer(), sampling or Sampling())]
 
 
 async def test_text_usage_and_the_end_come_through(serving):
@@ -74,6 +74,22 @@ async def test_text_usage_and_the_end_come_through(serving):
     assert asked[0]["model"] == "m"
     assert (asked[0]["temperature"], asked[0]["stop"]) == (0.5, ["x"])
     assert "tools" not in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "sent"),
+    [
+        ("auto", True, {}),
+        ("required", True, {"tool_choice": "required"}),
+        ("f", False, {"tool_choice": {"type": "function", "function": {"name": "f"}}, "parallel_tool_calls": False}),
+    ],
+)
+async def test_tools_and_what_must_be_called_are_sent(serving, choice, parallel, sent):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    async with serving(STREAM + chunk({"content": "x"}, "stop") + "data: [DONE]\n\n") as (vlm, asked):
+        await collect(vlm, Offer(tools=(tool,), choice=choice, parallel=parallel))
+    assert asked[0]["tools"] == [tool]
+    assert {key: asked[0][key] for key in ("tool_choice", "parallel_tool_calls") if key in asked[0]} == sent
 
 
 async def test_calls_are_put_together_from_their_pieces(serving):

@@ -1,0 +1,72 @@
+"""What all request bodies have in common: strict JSON types, whole Unicode, and the extension object `diptych`."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from orchestrator.tools.base import PaintingOptions
+from shared.jobs import MAX_SEED
+
+SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
+
+
+def _is_unicode(text: str) -> str:
+    """Half a character (a lone surrogate) can be written in JSON, but neither stored nor sent on."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half a Unicode character (a lone surrogate); send whole ones") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_is_unicode)]
+
+
+class Body(BaseModel):
+    """JSON types as they are; unknown fields are ignored, since clients send many."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+
+class DiptychOptions(Body):
+    """The extension object: what OpenAI's API has no field for. Its presence asks for events of the workers too."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    fast: bool = False
+    """The painter's few-step setting, where it has one."""
+    steps: int | None = Field(default=None, ge=1, le=150)
+    guidance: float | None = Field(default=None, ge=0, le=30)
+    negative_prompt: Text | None = Field(default=None, max_length=4000)
+    size: str | None = Field(default=None, description="Width x height in pixels, such as 128x128; multiples of 8.")
+
+    @field_validator("size")
+    @classmethod
+    def _size_is_possible(cls, size: str | None) -> str | None:
+        match = SIZE.fullmatch(size) if size is not None else None
+        if size is not None and match is None:
+            raise ValueError("write the size as WIDTHxHEIGHT, such as 128x128")
+        if match and not all(64 <= int(side) <= 2048 and int(side) % 8 == 0 for side in match.groups()):
+            raise ValueError("each side must be a multiple of 8 from 64 to 2048")
+        return size
+
+    @model_validator(mode="after")
+    def _fast_decides_alone(self) -> Self:
+        if self.fast and (self.steps is not None or self.guidance is not None):
+            raise ValueError("fast has steps and guidance of its own; leave fast out, or steps and guidance")
+        return self
+
+    @property
+    def painting(self) -> PaintingOptions:
+        width, height = map(int, self.size.split("x")) if self.size else (None, None)
+        return PaintingOptions(
+            seed=self.seed,
+            fast=self.fast,
+            steps=self.steps,
+            guidance_scale=self.guidance,
+            negative_prompt=self.negative_prompt,
+            width=width,
+            height=height,
+        )
