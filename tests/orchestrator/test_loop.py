@@ -17,6 +17,7 @@ from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefu
 from shared.events import FunctionCalled, JobFailed, PictureShown, TextDelta, ToolCalled, TurnCompleted, Usage
 from tests.conftest import png
 
+NONE = Functions()
 BOUNDS = Bounds(steps=4, calls=3, format_errors=3, seconds=10)
 
 
@@ -34,7 +35,7 @@ def conversation(store):
 
 @pytest.fixture
 def run(conversation, dispatcher, links):
-    async def run(*answers, bounds=BOUNDS, options=None, functions=Functions(), **dispatched):
+    async def run(*answers, bounds=BOUNDS, options=None, functions=NONE, **dispatched):
         vlm = ScriptedVlm(answers)
         context = ToolContext(
             conversation=conversation,
