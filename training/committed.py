@@ -55,11 +55,19 @@ def restore_training_state(folder: Path, run: Path) -> dict[str, Any]:
 
 
 def read_log(path: Path) -> list[Line]:
-    """The lines of a `log.jsonl`, none where there is no such file. A last line that was cut off is left out."""
+    """The lines of a `log.jsonl` by rising step, none where there is no such file.
+
+    Left out are a last line that was cut off, and what a killed run had logged beyond the checkpoint from which it was
+    resumed: those steps were done again.
+    """
     if not path.exists():
         return []
-    whole = path.read_text().split("\n")[:-1]
-    return [json.loads(line) for line in whole]
+    kept: list[Line] = []
+    for text in reversed(path.read_text().split("\n")[:-1]):
+        line = json.loads(text)
+        if not kept or line["step"] <= kept[-1]["step"]:
+            kept.append(line)
+    return kept[::-1]
 
 
 def thinned(lines: list[Line], most: int) -> list[Line]:

@@ -108,10 +108,11 @@ class Run:
         self._begun = time.monotonic()
         self._warm_from = 0
         self._stop = False
-        if options.resume:
-            self._resume(committed)
+        if not (options.resume and self._resume(committed)):
+            (self.folder / "log.jsonl").unlink(missing_ok=True)  # it told of weights that are now replaced
 
-    def _resume(self, committed: Committed | None) -> None:
+    def _resume(self, committed: Committed | None) -> bool:
+        """Whether there was something to go on from."""
         if (self.folder / "state.json").exists():
             origin = self.folder
             state = load_checkpoint(self.folder, self.model, self.optimizer, self.ema)
@@ -122,9 +123,10 @@ class Run:
             self._warm_from = int(state["step"])
         else:
             print(f"nothing to resume in {self.folder}: beginning anew", flush=True)
-            return
+            return False
         self.step, self.minutes_before = int(state["step"]), float(state["minutes"])
         print(f"going on from {origin} at step {self.step}", flush=True)
+        return True
 
     def _begin_from(self, committed: Committed) -> dict[str, Any]:
         try:

@@ -140,6 +140,25 @@ def test_without_checkpoint_and_export_a_run_begins_anew() -> None:
     assert make_run(resume=True).step == 0
 
 
+def test_a_run_that_begins_anew_begins_a_new_log() -> None:
+    take_steps(make_run(resume=False), 20)
+    take_steps(make_run(resume=False), 10)
+    assert [line["step"] for line in read_log(Path("runs/tiny/log.jsonl"))] == [10]
+
+
+def test_what_a_killed_run_logged_beyond_its_checkpoint_is_taken_back(tmp_path: Path) -> None:
+    steps = [50, 100, 150, 200, 100, 100, 150]  # killed after 200, resumed at 50
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(f'{{"step": {step}, "minutes": {at}}}\n' for at, step in enumerate(steps)) + '{"step": 2')
+    assert [(line["step"], line["minutes"]) for line in read_log(log)] == [
+        (50, 0),
+        (100, 1),
+        (100, 4),
+        (100, 5),
+        (150, 6),
+    ]
+
+
 def test_a_long_history_keeps_its_ends_and_its_rare_lines() -> None:
     losses = [{"step": step, "minutes": 0.0, "loss": 1 / step} for step in range(50, 100_001, 50)]
     scores = [{"step": step, "minutes": 0.0, "score": 0.5} for step in range(10_000, 100_001, 10_000)]
