@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.vlm.client import Sampling, VlmText
+from orchestrator.vlm.client import Offer, Sampling, VlmText
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
@@ -68,7 +68,7 @@ class HttpVlm:
 async def _read(vlm: OpenAICompatibleVlm, png: bytes, places: asyncio.Semaphore) -> str:
     sampling = Sampling(temperature=0, max_tokens=MOST_TOKENS)
     async with places:
-        events = [event async for event in vlm.answer(messages(png), [], sampling)]
+        events = [event async for event in vlm.answer(messages(png), Offer(), sampling)]
     return "".join(event.text for event in events if isinstance(event, VlmText))
 
 
