@@ -22,6 +22,7 @@ from training.clip_data import ClipBatch, make_batch
 from training.clip_model import ClipWithHeads, build_clip, image_processor
 from training.clip_tokenizer import train_tokenizer
 from training.committed import STATE, Committed
+from training.evaluate_clip import evaluate_clip
 from training.feeding import batches, processes_for
 from training.muon import MuonAdamW, muon_groups
 from training.run import RUNS, Run, add_run_arguments, options_from
@@ -77,6 +78,7 @@ def export(run: Run, tokenizer: CLIPTokenizer, folder: Path) -> None:
     copy.clip.half().save_pretrained(folder)
     image_processor().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    run.log(choice_of_64=evaluate_clip(folder, quick=True)["fresh scenes"]["own caption among 64"]["share"])
     run.write_state(folder)
     make_readable(folder)
 

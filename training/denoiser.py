@@ -11,6 +11,7 @@ import argparse
 import copy
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -24,6 +25,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from training.clip_tokenizer import MAX_LENGTH
 from training.committed import STATE, Committed
+from training.detector_model import Detector
+from training.evaluate_painter import MANY_STEPS, judge_painter, load_brushes
 from training.latent_pool import LatentPool
 from training.muon import MuonAdamW, muon_groups
 from training.painter_model import PainterParts, build_denoiser, load_autoencoder, load_text_tower, save_painter
@@ -41,7 +44,10 @@ ENDS = ("proj_out", "time_embed", "patch_embed", "thing", "colour")
 """First and last layers, which Muon does not suit."""
 EXPORT_EVERY = 300.0
 """Seconds between exports."""
+TRIAL_STEPS, TRIAL_CASES = 8, 8
+"""Steps, and prompts of each task, of the look at every export."""
 COMMITTED = Path("models/painter")
+DETECTOR = Path("models/detector")
 AUTOENCODERS = (RUNS / "autoencoder" / "export", COMMITTED / "vae")
 """Where the autoencoder is looked for: the one in training before the committed one."""
 DEFAULTS: dict[str, object] = {
@@ -154,10 +160,18 @@ def export(run: Run, tokenizer: CLIPTokenizer, args: argparse.Namespace, scale: 
     run.ema.copy_to(parts)
     out = Path(args.out)
     save_painter(out, parts.denoiser.cpu(), autoencoder, (parts.text.cpu(), tokenizer), DEFAULTS)
+    run.log(prompts_fulfilled=trial(out))
     run.write_state(out / "transformer")
     state, copied = Path(args.autoencoder) / STATE, out / "vae" / STATE
     if state.exists() and state != copied:
         shutil.copyfile(state, copied)
+
+
+def trial(folder: Path) -> float:
+    """The share of a few prompts of every task that the exported painter fulfils, in few steps: a look, no verdict."""
+    brush = load_brushes(folder)[MANY_STEPS]
+    quick = replace(brush, arguments=brush.arguments | {"num_inference_steps": TRIAL_STEPS})
+    return judge_painter(quick, Detector.load(DETECTOR), TRIAL_CASES)["overall"]["all"]["share"]
 
 
 if __name__ == "__main__":
