@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoTokenizer
 
-from training import autoencoder, clip, denoiser, latent_pool
+from training import autoencoder, clip, denoiser, evaluate_clip, latent_pool
 from training.committed import HISTORY_LINES, STATE, Committed, read_log, thinned
 from training.run import Run, RunOptions
 
@@ -177,7 +177,8 @@ def arguments(**given: object) -> argparse.Namespace:
     return argparse.Namespace(**{"minutes": 0.005, "device": "cpu", "seed": 0, "cooldown": 0.0, "fp32": True} | given)
 
 
-def test_clip_goes_on_from_its_export() -> None:
+def test_clip_goes_on_from_its_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate_clip, "CHOICES", 4)
     settings = {"batch": 2, "lr": 1e-3, "out": str(clip.COMMITTED)}
     clip.train(arguments(resume=False, **settings))
     steps = json.loads((clip.COMMITTED / STATE).read_text())["step"]
@@ -207,6 +208,9 @@ def test_the_autoencoder_goes_on_from_its_export(monkeypatch: pytest.MonkeyPatch
 
 def test_the_denoiser_goes_on_from_its_export_with_its_own_text_tower(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent_pool, "SCALE_SCENES", 8)
+    monkeypatch.setattr(denoiser, "DETECTOR", SHIPPED / "detector")
+    monkeypatch.setattr(denoiser, "TRIAL_CASES", 2)
+    monkeypatch.setattr(denoiser, "TRIAL_STEPS", 1)
     settings = {"batch": 2, "pool": 8, "renew": 1, "out": str(denoiser.COMMITTED)}
     vae, clip_folder = str(SHIPPED / "painter" / "vae"), str(SHIPPED / "clip")
     denoiser.train(arguments(resume=False, lr=1e-3, clip=clip_folder, autoencoder=vae, **settings))
