@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.errors import ErrorRecord
 
 MAX_SEED = 2**32 - 1
+MIN_SIDE, MAX_SIDE = 64, 4096
+"""Of a picture that is asked for, in pixels."""
 ArtifactId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.(png|jpg|webp)$")]
 
 
@@ -52,8 +54,9 @@ class GenerateImage(Frozen):
     """In the painter's fast setting, where it has one; `steps` and `guidance_scale` are its own then."""
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
-    width: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
-    height: int | None = Field(default=None, ge=64, le=2048, multiple_of=8)
+    width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+    """Sizes that the painter does not paint well are painted near its own size and resized."""
+    height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
 
 
 class GeneratedImage(Frozen):
@@ -63,6 +66,9 @@ class GeneratedImage(Frozen):
     artifact: ArtifactId
     width: int
     height: int
+    native_width: int
+    """As it was painted; where it differs, the picture was resized to what was asked."""
+    native_height: int
     seed: int
     fast: bool = False
     steps: int

@@ -41,6 +41,9 @@ class Provenance(BaseModel):
     guidance_scale: float
     width: int
     height: int
+    native_width: int
+    """As it was painted; where it differs, the picture was resized."""
+    native_height: int
     scheduler: str
     model: str
     software: str = SOFTWARE

@@ -64,6 +64,8 @@ def performed(store):
                 artifact=store.put(png(16, 16, "orange"), "image/png"),
                 width=16,
                 height=16,
+                native_width=16,
+                native_height=16,
                 seed=job.input.seed,
                 steps=job.input.steps or 4,
                 guidance_scale=1.0,

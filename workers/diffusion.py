@@ -37,6 +37,8 @@ def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore
         artifact=store.put(happening.png, "image/png"),
         width=happening.width,
         height=happening.height,
+        native_width=happening.native_width,
+        native_height=happening.native_height,
         seed=happening.seed,
         fast=happening.fast,
         steps=happening.steps,

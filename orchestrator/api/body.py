@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.tools.base import PaintingOptions
-from shared.jobs import MAX_SEED
+from shared.jobs import MAX_SEED, MAX_SIDE, MIN_SIDE
 
 SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
@@ -40,7 +40,7 @@ class DiptychOptions(Body):
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance: float | None = Field(default=None, ge=0, le=30)
     negative_prompt: Text | None = Field(default=None, max_length=4000)
-    size: str | None = Field(default=None, description="Width x height in pixels, such as 128x128; multiples of 8.")
+    size: str | None = Field(default=None, description="Width x height in pixels, such as 1024x1024.")
 
     @field_validator("size")
     @classmethod
@@ -48,8 +48,8 @@ class DiptychOptions(Body):
         match = SIZE.fullmatch(size) if size is not None else None
         if size is not None and match is None:
             raise ValueError("write the size as WIDTHxHEIGHT, such as 128x128")
-        if match and not all(64 <= int(side) <= 2048 and int(side) % 8 == 0 for side in match.groups()):
-            raise ValueError("each side must be a multiple of 8 from 64 to 2048")
+        if match and not all(MIN_SIDE <= int(side) <= MAX_SIDE for side in match.groups()):
+            raise ValueError(f"each side must be from {MIN_SIDE} to {MAX_SIDE}")
         return size
 
     @model_validator(mode="after")

@@ -54,6 +54,8 @@ class GenerateImageTool:
     def _outcome(context: ToolContext, prompt: str, image: GeneratedImage) -> Outcome:
         handle = context.conversation.add_image(image.artifact, seen=False, unknown_words=image.unknown_words)
         told: dict[str, Any] = {"image": handle, "width": image.width, "height": image.height, "seed": image.seed}
+        if (image.native_width, image.native_height) != (image.width, image.height):
+            told["native_size"] = f"{image.native_width}x{image.native_height}"
         if image.tokens_dropped:
             told["note"] = "The prompt is longer than the painter can take in; its end had no effect."
         if image.unknown_words:

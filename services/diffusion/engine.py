@@ -18,7 +18,6 @@ from services.diffusion.loading import LoadedPainter, Setting, load
 from services.diffusion.prompts import Conditioning
 from services.diffusion.sampling import denoise, fresh_scheduler, initial_noise, model_input
 from services.diffusion.settings import DiffusionSettings
-from shared.errors import InvalidRequest
 from shared.jobs import GenerateImage
 from shared.provenance import Provenance, png_with_provenance
 
@@ -47,6 +46,9 @@ class Painted:
     """With its generation parameters inside (shared/provenance.py)."""
     width: int
     height: int
+    native_width: int
+    """As it was painted; where it differs, the picture was resized to what was asked."""
+    native_height: int
     seed: int
     fast: bool
     """Painted in the fast setting."""
@@ -68,8 +70,10 @@ class Plan:
     fast: bool
     steps: int
     guidance_scale: float
-    width: int
-    height: int
+    shape: tuple[int, int]
+    """Width and height that are painted."""
+    size: tuple[int, int]
+    """Width and height of the picture."""
 
 
 @dataclass(frozen=True)
@@ -100,21 +104,14 @@ class Painter:
         return cls(load(settings), settings)
 
     def plan(self, work: GenerateImage) -> Plan:
-        """Fill in the defaults. Raises InvalidRequest for a size that this model cannot paint."""
+        """Fill in the defaults."""
         model = self.model
-        width, height = work.width or model.size, work.height or model.size
-        if width % model.stride or height % model.stride:
-            raise InvalidRequest(f"This painter's pictures have sides that are multiples of {model.stride} pixels.")
-        if width * height > model.max_pixels:
-            side = int(model.max_pixels**0.5) // model.stride * model.stride
-            raise InvalidRequest(
-                f"{width} × {height} is too large for this painter: it paints at most {model.max_pixels} pixels, "
-                f"such as {side} × {side}; {model.size} × {model.size} is best."
-            )
+        size = work.width or model.canvas.side, work.height or model.canvas.side
+        shape = model.canvas.shape_for(*size)
         if work.fast and model.fast is not None:  # distilled for its own steps and guidance: others would not do
-            return Plan(model.fast, True, model.fast.steps, model.fast.guidance_scale, width, height)
+            return Plan(model.fast, True, model.fast.steps, model.fast.guidance_scale, shape, size)
         guidance = model.usual.guidance_scale if work.guidance_scale is None else work.guidance_scale
-        return Plan(model.usual, False, work.steps or model.usual.steps, guidance, width, height)
+        return Plan(model.usual, False, work.steps or model.usual.steps, guidance, shape, size)
 
     def paint(self, work: GenerateImage) -> Iterator[Step | Preview | Painted]:
         """Yield a Step after each step, a Preview after some, at last the Painted. Closing the generator cancels.
@@ -122,7 +119,7 @@ class Painter:
         The same work gives the same bytes, whatever else is running.
 
         Raises:
-            InvalidRequest: at the first step, for a size or a number of steps that this model cannot do.
+            InvalidRequest: at the first step, for a number of steps that this model cannot do.
             JobFailed: the numbers ran out of range.
         """
         started = time.perf_counter()
@@ -139,8 +136,10 @@ class Painter:
         png = self.finish(work, run, latents)
         yield Painted(
             png=png,
-            width=run.plan.width,
-            height=run.plan.height,
+            width=run.plan.size[0],
+            height=run.plan.size[1],
+            native_width=run.plan.shape[0],
+            native_height=run.plan.shape[1],
             seed=work.seed,
             fast=run.plan.fast,
             steps=run.plan.steps,
@@ -171,7 +170,7 @@ class Painter:
 
     def latent_shape(self, plan: Plan) -> tuple[int, int, int, int]:
         stride = self.model.autoencoder.stride
-        return 1, plan.setting.denoiser.latent_channels, plan.height // stride, plan.width // stride
+        return 1, plan.setting.denoiser.latent_channels, plan.shape[1] // stride, plan.shape[0] // stride
 
     def shows_preview(self, step: int, total: int) -> bool:
         """Every few steps, and not after the last one: the picture itself follows."""
@@ -179,8 +178,10 @@ class Painter:
         return every > 0 and step % every == 0 and step < total
 
     def finish(self, work: GenerateImage, run: Run, latents: Tensor) -> bytes:
-        """Decode the latents into a PNG that says how it was made."""
+        """Decode the latents into a PNG of the size that was asked for, which says how it was made."""
         image = Image.fromarray(self.model.autoencoder.decode(latents))
+        if run.plan.size != run.plan.shape:
+            image = image.resize(run.plan.size, Image.Resampling.LANCZOS)
         record = Provenance(
             prompt=work.prompt,
             negative_prompt=work.negative_prompt if run.conditioning.guided else "",
@@ -189,8 +190,10 @@ class Painter:
             fast=run.plan.fast,
             steps=run.plan.steps,
             guidance_scale=run.plan.guidance_scale,
-            width=run.plan.width,
-            height=run.plan.height,
+            width=run.plan.size[0],
+            height=run.plan.size[1],
+            native_width=run.plan.shape[0],
+            native_height=run.plan.shape[1],
             scheduler=type(run.plan.setting.scheduler).__name__,
             model=self.model.name,
         )

@@ -20,6 +20,7 @@ from services.diffusion.folder import FolderRefused, read_defaults, read_index, 
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import PromptEncoder
 from services.diffusion.settings import DiffusionSettings
+from services.diffusion.shapes import Canvas
 from services.diffusion.words import KnownWords
 
 LOCAL: Any = {"local_files_only": True}
@@ -51,13 +52,7 @@ class LoadedPainter:
     previewer: Previewer
     words: KnownWords
     device: torch.device
-    size: int
-    max_pixels: int
-
-    @property
-    def stride(self) -> int:
-        """Sides of pictures are multiples of it."""
-        return self.autoencoder.stride * self.usual.denoiser.patch
+    canvas: Canvas
 
 
 def load(settings: DiffusionSettings) -> LoadedPainter:
@@ -100,8 +95,11 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
         previewer=Previewer.fitted_to(autoencoder),
         words=KnownWords(defaults.words),
         device=device,
-        size=size,
-        max_pixels=settings.diffusion_max_pixels or 4 * size * size,
+        canvas=Canvas(
+            side=size,
+            stride=autoencoder.stride * usual.denoiser.patch,
+            max_pixels=settings.diffusion_max_pixels or 3 * size * size // 2,
+        ),
     )
 
 

@@ -31,5 +31,5 @@ class DiffusionSettings(Settings):
     """Steps from one preview to the next; 0: no previews."""
 
     diffusion_max_pixels: int | None = Field(default=None, ge=64 * 64)
-    """Pixels that a picture may have; unset: four times those of the model's own size, beyond which models repeat
-    themselves."""
+    """Pixels that are painted at once; larger pictures are painted smaller and enlarged. Unset: one and a half times
+    those of the model's own size, beyond which models repeat themselves."""

@@ -168,7 +168,7 @@ def image_message(url):
         ({"diptych": {"fast": True, "guidance": 2.5}}, 400, "invalid_request"),
         ({"diptych": {"steps": 10_000}}, 400, "invalid_request"),
         ({"diptych": {"size": "big"}}, 400, "invalid_request"),
-        ({"diptych": {"size": "100x100"}}, 400, "invalid_request"),
+        ({"diptych": {"size": "32x32"}}, 400, "invalid_request"),
         ({"diptych": {"sede": 1}}, 400, "invalid_request"),
         ({"messages": [image_message("https://example.com/a.png")]}, 400, "invalid_image_url"),
         ({"messages": [image_message("data:image/png;base64,!!")]}, 400, "invalid_base64_image"),

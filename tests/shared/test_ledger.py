@@ -21,7 +21,16 @@ def job(ledger):
 
 def picture(seed=7):
     return GeneratedImage(
-        artifact=f"{'a' * 64}.png", width=8, height=8, seed=seed, steps=1, guidance_scale=1, model="m", seconds=0.1
+        artifact=f"{'a' * 64}.png",
+        width=8,
+        height=8,
+        native_width=8,
+        native_height=8,
+        seed=seed,
+        steps=1,
+        guidance_scale=1,
+        model="m",
+        seconds=0.1,
     )
 
 

@@ -17,6 +17,8 @@ RECORD = Provenance(
     guidance_scale=4.5,
     width=32,
     height=16,
+    native_width=32,
+    native_height=16,
     scheduler="DDIMScheduler",
     model="painter",
 )

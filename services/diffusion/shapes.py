@@ -1,0 +1,32 @@
+"""Which shape a model paints for a picture of any size. Knows numbers only.
+
+Denoisers repeat things above the size that they were trained for and fall apart below it, so a picture of another
+size is painted near the model's own size and brought to what was asked.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+SMALLEST_SHARE = 0.5
+"""A picture may have this share of the model's own area, and be painted as it is."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What a model can paint: its own side, the stride of its sides, and the most pixels at once."""
+
+    side: int
+    stride: int
+    max_pixels: int
+
+    def shape_for(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height to paint for a picture of that size: its own where they fit, else near the model's."""
+        area = width * height
+        fits = width % self.stride == height % self.stride == 0
+        if fits and SMALLEST_SHARE * self.side**2 <= area <= max(self.max_pixels, self.side**2):
+            return width, height
+        scale = self.side / sqrt(area)
+        return self._on_stride(width * scale), self._on_stride(height * scale)
+
+    def _on_stride(self, length: float) -> int:
+        return max(1, round(length / self.stride)) * self.stride
