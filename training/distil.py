@@ -4,7 +4,8 @@ Usage: python -m training.distil --minutes 20 [--resume]
 The student begins as the teacher. On a coarse grid of noise levels it learns the mean velocity of the teacher's
 guided flow from one level to the next, at points of the teacher's own ways: the idea of progressive and of guidance
 distillation (arXiv 2202.00512, 2210.03142) in one go. What it learns is right on this grid and no other.
-Writes `transformer_fast` and `scheduler_fast` into the painter's folder; the text tower stays as it is.
+Writes `transformer_fast` and `scheduler_fast` into the painter's folder; the text tower stays as it is. In a fresh
+clone `--resume` goes on from the student in that folder.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from training.checkpoint import make_readable
+from training.committed import Committed
 from training.denoiser import ENDS, attention_backends
 from training.latent_pool import PAINTER_KINDS
 from training.muon import MuonAdamW, muon_groups
@@ -28,6 +30,7 @@ from training.rollouts import Prompts, roll_out, velocity
 from training.run import Run, add_run_arguments, options_from
 from training.world import caption, sample_scene
 
+FAST = "transformer_fast"
 STEPS = 6
 ROLLED_AT_ONCE = 16
 USES = 4
@@ -65,7 +68,8 @@ def main(args: argparse.Namespace) -> None:
     tower, tokenizer = load_text_tower(folder / "text_encoder", folder / "tokenizer")
     student = copy.deepcopy(teacher).train()
     optimizer = MuonAdamW(muon_groups(student, args.lr, 0.0, ENDS))
-    run = Run("distil", student, optimizer, options_from(args, ema_decay=0.995, warmup_steps=30))
+    committed = Committed(folder / FAST, lambda: load_network(student, folder / FAST))
+    run = Run("distil", student, optimizer, options_from(args, ema_decay=0.995, warmup_steps=30), committed)
     teacher.to(run.device), tower.to(run.device)
     grid = student_grid(STEPS)
 
@@ -91,6 +95,12 @@ def main(args: argparse.Namespace) -> None:
     export(run, folder)
 
 
+def load_network(student: SanaTransformer2DModel, folder: Path) -> None:
+    """Puts exported weights into `student`."""
+    exported = SanaTransformer2DModel.from_pretrained(folder, torch_dtype=torch.float32)
+    student.load_state_dict(exported.state_dict())
+
+
 def student_loss(student: SanaTransformer2DModel, ways: Tensor, prompts: Prompts, grid: list[float]) -> Tensor:
     """Mean squared error of the student's velocities, which shall lead from each level of `grid` to the next.
 
@@ -109,7 +119,8 @@ def export(run: Run, folder: Path) -> None:
     student = copy.deepcopy(run.model)
     assert isinstance(student, SanaTransformer2DModel)
     run.ema.copy_to(student)
-    student.cpu().half().save_pretrained(folder / "transformer_fast")
+    student.cpu().half().save_pretrained(folder / FAST)
+    run.write_state(folder / FAST)
     build_scheduler(order=1).save_pretrained(folder / "scheduler_fast")
     defaults = json.loads((folder / "diptych.json").read_text())
     defaults["fast"] = {"steps": STEPS, "guidance_scale": 1.0}
