@@ -118,9 +118,10 @@ def evaluate_painter(folder: Path, detector_folder: Path, *, quick: bool = False
     detector = Detector.load(detector_folder)
     figures: dict[str, Any] = {}
     for name, brush in load_brushes(folder).items():
-        steps, guidance = brush.arguments["num_inference_steps"], brush.arguments["guidance_scale"]
-        figures[f"{name} ({steps} steps, guidance {guidance:g})"] = {
-            "prompts fulfilled": judge_painter(brush, detector, 40 if quick else 200),
+        figures[name] = {
+            "steps": brush.arguments["num_inference_steps"],
+            "guidance": brush.arguments["guidance_scale"],
             "seconds per picture": seconds_per_picture(brush, 15 if quick else 50),
+            "prompts fulfilled": judge_painter(brush, detector, 40 if quick else 200),
         }
     return figures

@@ -15,7 +15,7 @@ from training.evaluate_tasks import ALL_TASKS, Case, cases
 COLUMNS = 8
 TILE = 128
 GAP = 6
-CAPTION = 42
+CAPTION = 52
 """Height in pixels of a prompt below its picture."""
 FONT_SIZE = 10
 LINE_LETTERS = 25
