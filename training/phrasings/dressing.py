@@ -78,7 +78,7 @@ def punctuate(message: str, rng: Random, *, question: bool) -> str:
 def dress(message: str, rng: Random, *, question: bool) -> str:
     """Punctuation, slips and casing."""
     message = punctuate(message, rng, question=question)
-    if rng.random() < 0.1:
+    if rng.random() < 0.14:
         message = mistype(message, rng)
     style = rng.random()
     if style < 0.58:

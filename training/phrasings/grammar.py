@@ -5,6 +5,7 @@ Knows the syntax and the word lists. Does not know what a template means.
 
 import re
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from random import Random
 
@@ -41,6 +42,18 @@ def choose(template: str, rng: Random) -> str:
     while "[" in template:
         template = _INNERMOST.sub(lambda match: rng.choice(match[1].split("|")), template)
     return template
+
+
+def count_skeletons(template: str) -> int:
+    """How many skeletons a template stands for."""
+    while "[" in template:
+        template = _INNERMOST.sub(lambda m: f"#{sum(map(_product, m[1].split('|')))}#", template)
+    return _product(template)
+
+
+def _product(part: str) -> int:
+    """What the counts ("#12#") in a part of a template multiply to."""
+    return prod(int(count) for count in re.findall(r"#(\d+)#", part))
 
 
 def fill(skeleton: str, rng: Random, slots: dict[str, str]) -> str:

@@ -28,6 +28,42 @@ _QUESTION_WORDS = (
     "where",
 )
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
+_ORDERS = (
+    "write ",
+    "compose ",
+    "book ",
+    "order ",
+    "call ",
+    "set ",
+    "play ",
+    "translate ",
+    "tell ",
+    "recommend ",
+    "explain ",
+)
+_ORDERS += (
+    "find ",
+    "send ",
+    "buy ",
+    "turn ",
+    "open ",
+    "start ",
+    "convert ",
+    "calculate ",
+    "summarise ",
+    "fix ",
+    "give ",
+)
+_ORDERED = (
+    "can you ",
+    "would you ",
+    "please ",
+    "I want you to ",
+    "will you ",
+    "I'd like you to ",
+    "you should ",
+    "now ",
+)
 TALK_WEIGHTS = {
     "beyond": 8,
     "abilities": 3,
@@ -94,6 +130,33 @@ def _drawing_without(rng: Random) -> Request:
     return Request(head + unwanted + tail, prompt=prompt, negative_prompt=unwanted)
 
 
+def drawing_and_reading(rng: Random) -> tuple[str, str, bool]:
+    """Both in one message: the message, the prompt, and whether the reading is asked for first."""
+    drawn = drawing(rng)
+    while drawn.negative_prompt:
+        drawn = drawing(rng)
+    read = expand(rng.choice(lines("reading_too")), rng)
+    if rng.random() < 0.6 or drawn.message.startswith(drawn.prompt):
+        joint = rng.choice((" and ", ", and also ", ". Then ", " and then ", ". And ", ", then "))
+        return drawn.message.rstrip(".?! ") + joint + read, drawn.prompt, False
+    joint = rng.choice((". ", " and ", ", then ", ". And ", ", and ", "; "))
+    first = f"{rng.choice(('', '', 'please ', 'can you '))}{read}".strip()
+    message = first + joint + drawn.message[0].lower() + drawn.message[1:]
+    return message[0].upper() + message[1:], drawn.prompt, True
+
+
+def two_drawings(rng: Random) -> tuple[str, str, str]:
+    """Two pictures wished for in one message: the message and both prompts."""
+    first, second = noun_phrase(rng), subject(rng)
+    slots = {"x": f"{SPAN_OPEN}{first}{SPAN_CLOSE}", "y": f"\x03{second}\x04"}
+    message, _ = take_span(dress(expand(rng.choice(lines("two_drawings")), rng, slots), rng, question=False))
+    head, _, rest = message.partition("\x03")
+    other, _, tail = rest.partition("\x04")
+    at = (head + other + tail).lower().find(first.lower())
+    message = head + other + tail
+    return message, message[at : at + len(first)], other
+
+
 def image_words(handle: str, handles: list[str], rng: Random) -> str:
     """A way to speak of one image among several: "image_2", "the second picture", "the last one"."""
     noun = rng.choice(("image", "picture", "photo", "one", "page"))
@@ -150,6 +213,8 @@ def talking(rng: Random) -> Request:
     *templates, answer = sections("talking")[kind]
     weights = [1.0 + template.count("|") for template in templates]
     message = expand(rng.choices(templates, weights)[0], rng)
+    if message.startswith(_ORDERS) and rng.random() < 0.25:
+        message = rng.choice(_ORDERED) + message
     if kind in ("beyond", "editing", "abilities", "vague") and rng.random() < 0.3:
         message = wrap(message, rng, closers="reading_closers" if rng.random() < 0.3 else None)
     return Request(dress(message, rng, question=_is_question(message)), reply=choose(answer[2:], rng))

@@ -73,9 +73,9 @@ def with_article(words: str, rng: Random) -> str:
 
 def _noun(rng: Random) -> str:
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.18:
         return nonsense(rng)
-    if kind < 0.25:
+    if kind < 0.3:
         return rng.choice(lines("compounds"))
     return rng.choice(lines("nouns"))
 
@@ -96,6 +96,8 @@ def general(rng: Random) -> str:
         return rng.choice(lines("famous")) + (
             " " + expand(rng.choice(lines("places")), rng) if rng.random() < 0.3 else ""
         )
+    if rng.random() < 0.06:
+        return ", ".join(noun_phrase(rng) for _ in range(rng.randint(2, 5)))
     words = noun_phrase(rng)
     if rng.random() < 0.12:
         words = f"{words} {rng.choice(('and', 'with', 'and', 'next to', 'behind', 'inside', 'of'))} {noun_phrase(rng)}"

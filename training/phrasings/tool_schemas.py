@@ -1,49 +1,36 @@
-"""The tools a conversation may offer, as OpenAI function schemas: ours, and others that clients bring.
+"""The orchestrator's own tools as OpenAI function schemas. A test compares them with the orchestrator's.
 
-Knows names and parameters only.
+Knows names, descriptions and parameters only.
 """
 
-from random import Random
 from typing import Any
 
 GENERATE_IMAGE = "generate_image"
 READ_TEXT = "read_text"
-_OTHERS: dict[str, tuple[str, ...]] = {
-    "edit_image": ("image", "prompt"),
-    "look_closer": ("image", "box"),
-    "compose_text": ("image", "text"),
-    "get_weather": ("city",),
-    "search": ("query",),
-    "web_search": ("query", "limit"),
-    "send_email": ("to", "subject", "body"),
-    "set_timer": ("minutes",),
-    "calculator": ("expression",),
-    "run_code": ("language", "code"),
-    "get_time": ("timezone",),
-    "translate": ("text", "target"),
-    "play_music": ("song",),
-    "get_stock_price": ("ticker",),
-}
+_PAINT = (
+    "Paint a new picture from a description. Call it whenever the user wants a picture drawn, painted, made or "
+    "imagined. The picture is shown to the user by itself. The result names words that the painter does not know: "
+    "tell the user, with {{image_1:unknown}} standing for them."
+)
+_READ = (
+    "Read all text in a picture exactly, by OCR. Call it for any question about words, numbers or codes in a "
+    "picture; never transcribe them yourself. The lines come numbered. Put the returned handle in double braces, "
+    "alone on a line, where the exact text shall stand: {{text_1}} for all of it, {{text_1:7}} for its line 7, "
+    "{{text_1:3-5}} for its lines 3 to 5."
+)
 
 
-def function_schema(name: str, parameters: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """One entry of a request's `tools`."""
+def _own_schema(name: str, description: str, parameters: dict[str, Any], required: list[str]) -> dict[str, Any]:
     schema = {"type": "object", "properties": parameters, "required": required, "additionalProperties": False}
-    return {"type": "function", "function": {"name": name, "description": f"{name}.", "parameters": schema}}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
 def generate_image_schema() -> dict[str, Any]:
     """Our tool that draws."""
     text = {"type": "string"}
-    return function_schema(GENERATE_IMAGE, {"prompt": text, "negative_prompt": text}, ["prompt"])
+    return _own_schema(GENERATE_IMAGE, _PAINT, {"prompt": text, "negative_prompt": text}, ["prompt"])
 
 
 def read_text_schema(handles: list[str]) -> dict[str, Any]:
     """Our tool that reads one of the conversation's images."""
-    return function_schema(READ_TEXT, {"image": {"type": "string", "enum": handles}}, ["image"])
-
-
-def other_schemas(rng: Random) -> list[dict[str, Any]]:
-    """One to three tools that are not ours."""
-    names = rng.sample(sorted(_OTHERS), rng.randint(1, 3))
-    return [function_schema(name, {key: {"type": "string"} for key in _OTHERS[name]}, []) for name in names]
+    return _own_schema(READ_TEXT, _READ, {"image": {"type": "string", "enum": handles}}, ["image"])
