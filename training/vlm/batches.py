@@ -12,14 +12,15 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from training.vlm.chat import Conversation, Picture
-from training.vlm.conversations import Mix, conversation, copying
+from training.vlm.conversations import Mix, conversation
+from training.vlm.drills import drill
 from training.vlm.model import IMAGE_ID, IMAGE_TOKENS, PAD_ID
 from training.vlm.rendering import segments
 
 POOL = 192
 """Samples sorted by length at a time."""
 TOKENS_IN_BATCH = 2600
-LONGEST = 800
+LONGEST = 700
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Diet:
-    """What a stage is fed: the share of pure copying, the mix of conversations, and whether images are real."""
+    """What a stage is fed: the share of drills, the mix of conversations, and whether images are real."""
 
-    copying: float
+    drills: float
     mix: Mix
     images: bool
 
@@ -64,7 +65,7 @@ def encode(chat: Conversation, tokenizer: PreTrainedTokenizerBase, image_tokens:
 def samples(rng: Random, tokenizer: PreTrainedTokenizerBase, diet: Diet) -> Iterator[Sample]:
     """Endless. Without images, one token stands for each image."""
     while True:
-        chat = copying(rng) if rng.random() < diet.copying else conversation(rng, diet.mix)
+        chat = drill(rng) if rng.random() < diet.drills else conversation(rng, diet.mix)
         sample = encode(chat, tokenizer, IMAGE_TOKENS if diet.images else 1)
         if len(sample.ids) <= LONGEST:
             yield sample

@@ -33,7 +33,7 @@ _ERRORS = (
 class Conversation:
     """Messages in OpenAI form, tools as schemas, and one Picture for each image part, in order.
 
-    `handles` are those of the images so far; `read_for_later` counts the texts read so far.
+    `handles` are those of the images so far.
     """
 
     tools: list[dict[str, Any]] = field(default_factory=list)
@@ -56,8 +56,14 @@ class Conversation:
         self.handles.append(handle)
         return handle
 
+    def new_text(self) -> str:
+        """The handle of the next text that is read."""
+        handle = f"text_{self.next_text}"
+        self.next_text += 1
+        return handle
 
-def tool_call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
+
+def tool_call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """One entry of an assistant message's `tool_calls`."""
     return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
@@ -84,14 +90,16 @@ def says(chat: Conversation, words: str, *, learned: bool = True) -> None:
     chat.messages.append({"role": "assistant", "content": words, "learned": learned})
 
 
-def calls(chat: Conversation, name: str, arguments: dict[str, str]) -> None:
-    """An answer that is one tool call."""
-    chat.messages.append({"role": "assistant", "content": None, "tool_calls": [tool_call(name, arguments)]})
+def calls(chat: Conversation, *wanted: tuple[str, dict[str, Any]]) -> None:
+    """An answer that is tool calls: names and arguments."""
+    made = [tool_call(name, arguments) for name, arguments in wanted]
+    chat.messages.append({"role": "assistant", "content": None, "tool_calls": made})
 
 
-def result(chat: Conversation, fields: dict[str, Any]) -> None:
-    """What a tool gave back."""
-    chat.messages.append({"role": "tool", "content": json.dumps(fields, ensure_ascii=False)})
+def result(chat: Conversation, fields: Any) -> None:
+    """What a tool gave back: a text as it is, anything else as JSON."""
+    text = fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False)
+    chat.messages.append({"role": "tool", "content": text})
 
 
 def random_error(rng: Random) -> dict[str, Any]:

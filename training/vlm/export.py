@@ -1,6 +1,6 @@
 """Writes the trained VLM as a transformers LLaVA folder: weights in fp16, processor, tokenizer, chat template.
 
-Usage: python -m training.vlm.export [--out models/vlm]
+Usage: python -m training.vlm.export [--run runs/vlm] [--out models/vlm]
 The folder loads with AutoModelForImageTextToText and AutoProcessor and needs nothing of this project. Its file
 `diptych.json` tells the server how tool calls look and that their free strings are copied from the user.
 """
@@ -11,15 +11,17 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, CLIPVisionModel, GenerationConfig, LlavaForConditionalGeneration, LlavaProcessor
+from transformers import AutoTokenizer, GenerationConfig, LlavaForConditionalGeneration, LlavaProcessor
 
+from training.checkpoint import make_readable
 from training.clip_model import image_processor
+from training.committed import write_training_state
 from training.run import RUNS
-from training.vlm.model import END_ID, IMAGE_ID, PAD_ID, TrainedParts, llava_config
-from training.vlm.rendering import CALL_BEGIN, CALL_END, IMAGE, ROLE_TOKENS
+from training.vlm.model import END_ID, IMAGE_ID, PAD_ID, TrainedParts, llava_config, untrained_vision_config
+from training.vlm.rendering import CALL_BEGIN, CALL_END, COPY_PREFIX, IMAGE, ROLE_TOKENS
 
 TEMPLATE = Path(__file__).parent / "chat_template.jinja"
-DIPTYCH = {"tool_call": {"begin": CALL_BEGIN, "end": CALL_END}, "copy_arguments": {"prefix": " "}}
+DIPTYCH = {"tool_call": {"begin": CALL_BEGIN, "end": CALL_END}, "copy_arguments": {"prefix": COPY_PREFIX}}
 SHARD = "14MB"
 
 
@@ -39,21 +41,21 @@ def build_processor(tokenizer_folder: Path) -> LlavaProcessor:
     )
 
 
-def load_parts(run: Path, tower: CLIPVisionModel) -> TrainedParts:
+def load_parts(run: Path) -> TrainedParts:
     """The averaged weights of a training run."""
-    parts = TrainedParts(tower.config)
+    parts = TrainedParts(untrained_vision_config())
     parts.load_state_dict(load_file(run / "ema.safetensors"))
     return parts.eval()
 
 
 @torch.no_grad()
-def assemble(parts: TrainedParts, tower: CLIPVisionModel) -> LlavaForConditionalGeneration:
+def assemble(parts: TrainedParts) -> LlavaForConditionalGeneration:
     """The parts in transformers' own class, fp32."""
-    model = LlavaForConditionalGeneration(llava_config(tower.config))
+    model = LlavaForConditionalGeneration(llava_config(parts.tower.config))
     model.model.language_model.load_state_dict(parts.decoder.state_dict())
     model.model.multi_modal_projector.load_state_dict(parts.projector.state_dict())
     own = model.model.vision_tower
-    missing, unexpected = own.load_state_dict(_renamed(tower.state_dict(), own.state_dict()), strict=False)
+    missing, unexpected = own.load_state_dict(_renamed(parts.tower.state_dict(), own.state_dict()), strict=False)
     if missing or unexpected:
         raise RuntimeError(f"the tower does not fit: {missing} {unexpected}")
     model.tie_weights()
@@ -73,23 +75,31 @@ def _renamed(state: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) ->
     return {prefix + name: tensor for name, tensor in state.items()}
 
 
-def export(run: Path, clip: Path, out: Path) -> LlavaForConditionalGeneration:
+def load_exported(parts: TrainedParts, folder: Path) -> None:
+    """Puts an exported model's weights into `parts`. Raises RuntimeError when they are of another shape."""
+    model = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).model
+    parts.decoder.load_state_dict(model.language_model.state_dict())
+    parts.projector.load_state_dict(model.multi_modal_projector.state_dict())
+    parts.tower.load_state_dict(_renamed(model.vision_tower.state_dict(), parts.tower.state_dict()))
+
+
+def export(run: Path, out: Path) -> LlavaForConditionalGeneration:
     """Writes the folder, and returns the model as written but in fp32."""
-    tower = CLIPVisionModel.from_pretrained(clip, dtype=torch.float32)
-    model = assemble(load_parts(run, tower), tower)
+    model = assemble(load_parts(run))
     for stale in out.glob("model*.safetensors*"):
         stale.unlink()
     model.half().save_pretrained(out, max_shard_size=SHARD)
-    for shard in out.glob("*.safetensors"):
-        shard.chmod(0o644)
     build_processor(run / "tokenizer").save_pretrained(out)
     (out / "diptych.json").write_text(json.dumps(DIPTYCH, indent=2) + "\n")
+    if (run / "state.json").exists():
+        write_training_state(run, out)
+    make_readable(out)
     return model.float()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Export the VLM.")
-    parser.add_argument("--out", default="models/vlm")
-    parser.add_argument("--clip", default="models/clip")
+    parser.add_argument("--run", type=Path, default=RUNS / "vlm")
+    parser.add_argument("--out", type=Path, default=Path("models/vlm"))
     arguments = parser.parse_args()
-    export(RUNS / "vlm", Path(arguments.clip), Path(arguments.out))
+    export(arguments.run, arguments.out)

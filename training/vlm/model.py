@@ -1,15 +1,16 @@
-"""The VLM's parts: decoder and projector that are trained here, the image tower that CLIP's training made.
+"""The VLM's parts: decoder, projector, and the image tower that CLIP's training made and this one goes on with.
 
 Knows shapes. Does not know data, the loop or files' places.
 """
 
 import torch
 from torch import Tensor, nn
-from transformers import CLIPVisionConfig, LlamaConfig, LlamaModel, LlavaConfig
+from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaModel, LlavaConfig
 from transformers.models.llava.modeling_llava import LlavaMultiModalProjector
 
 from training.vlm.induction import initialise_induction
 from training.vlm.tokenizer import VOCABULARY
+from training.world.labels import COLOUR_CLASSES, THING_CLASSES
 
 WIDTH, LAYERS, HEADS, INNER = 192, 4, 3, 512
 MAX_POSITIONS = 4096
@@ -54,14 +55,32 @@ def llava_config(vision: CLIPVisionConfig) -> LlavaConfig:
 
 
 class TrainedParts(nn.Module):
-    """Decoder and projector. The output layer is the embedding table."""
+    """Tower, projector and decoder, whose output layer is the embedding table; and the heads that only training has:
+    they say what stands in each patch, which keeps the tower seeing everything, asked for or not."""
 
     def __init__(self, vision: CLIPVisionConfig) -> None:
         super().__init__()
         config = llava_config(vision)
         self.decoder = LlamaModel(text_config())
         self.projector = LlavaMultiModalProjector(config)
+        self.tower = CLIPVisionModel(vision)
+        self.patch_norm = nn.LayerNorm(vision.hidden_size)
+        self.thing = nn.Linear(vision.hidden_size, len(THING_CLASSES))
+        self.colour = nn.Linear(vision.hidden_size, len(COLOUR_CLASSES))
         initialise_induction(self.decoder)
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """What LLaVA feeds its projector: (N, 64, width) of pictures (N, 3, 128, 128) in -1..1."""
+        return self.tower(pixel_values=pixels).last_hidden_state[:, 1:]
+
+    def patch_loss(self, features: Tensor, things: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross entropy of what stands in each patch, and the accuracy on things; both labels (N, 64)."""
+        normed = self.patch_norm(features)
+        thing, colour = self.thing(normed).float().flatten(0, 1), self.colour(normed).float().flatten(0, 1)
+        loss = nn.functional.cross_entropy(thing, things.flatten())
+        loss = loss + 0.5 * nn.functional.cross_entropy(colour, colours.flatten())
+        there = things.flatten() > 0
+        return loss, (thing.argmax(-1) == things.flatten())[there].float().mean()
 
     def hidden(self, ids: Tensor, features: Tensor | None) -> Tensor:
         """Last hidden states (B, L, WIDTH) of token ids (B, L), padded on the right.
@@ -114,9 +133,3 @@ def untrained_vision_config() -> CLIPVisionConfig:
         image_size=128,
         patch_size=16,
     )
-
-
-@torch.no_grad()
-def image_features(tower: nn.Module, pixels: Tensor) -> Tensor:
-    """What LLaVA feeds its projector: (N, 64, width) of pictures (N, 3, 128, 128) in -1..1."""
-    return tower(pixel_values=pixels).last_hidden_state[:, 1:]

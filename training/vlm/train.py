@@ -1,76 +1,117 @@
-"""Trains the VLM in three stages: copying, then text, then text with images.
+"""Trains the VLM in three stages: drills, then text, then text with images.
 
-Usage: python -m training.vlm.train --stage copy|text|joint --minutes 10 [--resume]
-All stages share one checkpoint (runs/vlm); the joint stage needs CLIP's export, whose tower stays frozen.
+Usage: python -m training.vlm.train --stage drill|text|joint --minutes 10 [--resume]
+All stages share one checkpoint (runs/vlm). The first joint call takes its eyes from CLIP's export (`--fresh-eyes`);
+the tower then goes on learning, at a smaller rate, from answers and from what stands in each patch. In a fresh clone
+`--resume` goes on from models/vlm; the heads over patches, which no export has, begin anew then.
 """
 
 import argparse
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
-from torch import nn
-from transformers import AutoTokenizer, CLIPVisionModel
+from torch import Tensor
+from transformers import AutoTokenizer, CLIPVisionModel, PreTrainedTokenizerBase
 
+from training.committed import Committed
 from training.ema import Ema
 from training.muon import MuonAdamW, muon_groups
 from training.run import RUNS, Run, add_run_arguments, options_from
-from training.vlm.batches import Diet, batches
+from training.vlm.batches import Batch, Diet, batches
 from training.vlm.chat import Picture
 from training.vlm.conversations import Mix
-from training.vlm.model import TrainedParts, image_features, initialise_projector, untrained_vision_config
+from training.vlm.export import load_exported
+from training.vlm.model import TrainedParts, initialise_projector, untrained_vision_config
 from training.vlm.pictures import PictureSource
 from training.vlm.tokenizer import train_tokenizer
-from training.world import sample_scene
+from training.world import Scene, sample_scene
+from training.world.labels import patch_labels
 
 TOKENIZER = RUNS / "vlm" / "tokenizer"
+COMMITTED = Path("models/vlm")
 DIETS = {
-    "copy": Diet(copying=1.0, mix=Mix(), images=False),
-    "text": Diet(copying=0.08, mix=Mix(), images=False),
+    "drill": Diet(drills=1.0, mix=Mix(), images=False),
+    "text": Diet(drills=0.4, mix=Mix(), images=False),
     "joint": Diet(
-        copying=0.04, mix=Mix(drawing=7.0, reading=2.0, looking=5.0, words=3.0, more_turns=0.25), images=True
+        drills=0.05, mix=Mix(drawing=4.0, reading=1.0, looking=10.0, words=1.6, more_turns=0.15), images=True
     ),
 }
+ADAM = ("lm_head", "patch_embedding", "thing", "colour")
+TOWER_RATE = 0.2
+"""The tower's learning rate, as a share of the others'."""
+MORE_SCENES = 2
+"""Pictures a step that nobody asks about; the tower learns what stands in their patches."""
+PATCH_WEIGHT = 0.3
 
 
-def load_tower(folder: Path) -> nn.Module:
-    """CLIP's image tower in fp32, for looking only."""
-    tower = CLIPVisionModel.from_pretrained(folder, dtype=torch.float32)
-    return tower.requires_grad_(False).eval()
+def parameter_groups(model: TrainedParts, lr: float) -> list[dict]:
+    """The optimizer's groups: the tower's learn more slowly, for it comes trained."""
+    own = set(model.tower.parameters())
+    groups = muon_groups(model, lr, 0.01, ADAM)
+    slow = [group | {"params": [p for p in group["params"] if p in own], "lr": lr * TOWER_RATE} for group in groups]
+    return [group | {"params": [p for p in group["params"] if p not in own]} for group in groups] + slow
 
 
-def start_projector(run: Run, model: TrainedParts, clip: Path) -> None:
-    """Fits the projector's first weights to the tower; needed once, when images come in."""
+def start_eyes(run: Run, model: TrainedParts, clip: Path) -> None:
+    """Takes CLIP's tower, and fits the projector's first weights to it; needed once, when images come in."""
+    tower = CLIPVisionModel.from_pretrained(clip, dtype=torch.float32)
+    model.tower.load_state_dict(tower.state_dict())
     scenes: list[Picture] = [sample_scene(Random(number)) for number in range(128)]
     pixels = PictureSource(seed=1, pool=1).batch(scenes, Random(1))
-    initialise_projector(model.projector, image_features(load_tower(clip), pixels).to(run.device))
+    with torch.no_grad():
+        initialise_projector(model.projector, model.look(pixels.to(run.device)))
     run.ema = Ema(model, run.options.ema_decay)
+
+
+def load_tokenizer(from_export: bool) -> PreTrainedTokenizerBase:
+    """The run's tokenizer; where it has none, the exported one or a new one."""
+    if not (TOKENIZER / "tokenizer.json").exists():
+        tokenizer = AutoTokenizer.from_pretrained(COMMITTED) if from_export else train_tokenizer()
+        tokenizer.save_pretrained(TOKENIZER)
+    return AutoTokenizer.from_pretrained(TOKENIZER)
+
+
+class Eyes:
+    """The part of a step that has to do with pictures."""
+
+    def __init__(self, model: TrainedParts, seed: int) -> None:
+        self._model = model
+        self._source = PictureSource(seed=seed)
+
+    def look(self, batch: Batch, rng: Random, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of the batch's pictures (N, 64, width), the loss over patches of scenes, and its accuracy."""
+        pictures = [*batch.pictures, *(sample_scene(rng) for _ in range(MORE_SCENES))]
+        features = self._model.look(self._source.batch(pictures, rng).to(device))
+        known = [(at, patch_labels(each)) for at, each in enumerate(pictures) if isinstance(each, Scene)]
+        things, colours = (torch.from_numpy(np.stack([each[k] for _, each in known])).to(device) for k in (0, 1))
+        loss, right = self._model.patch_loss(features[[at for at, _ in known]], things, colours)
+        return features[: len(batch.pictures)], loss, right
 
 
 def train(args: argparse.Namespace) -> None:
     """Trains until the time is up."""
     torch.manual_seed(args.seed)
-    if not (TOKENIZER / "tokenizer.json").exists():
-        train_tokenizer().save_pretrained(TOKENIZER)
-    tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
     model = TrainedParts(untrained_vision_config())
-    optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ("lm_head",)))
-    run = Run("vlm", model, optimizer, options_from(args, warmup_steps=100, ema_decay=0.995))
+    optimizer = MuonAdamW(parameter_groups(model, args.lr))
+    committed = Committed(COMMITTED, lambda: load_exported(model, COMMITTED))
+    tokenizer = load_tokenizer(args.resume and committed.is_there())
+    run = Run("vlm", model, optimizer, options_from(args, warmup_steps=100, ema_decay=0.995), committed)
     diet = DIETS[args.stage]
-    tower = load_tower(Path(args.clip)).to(run.device) if diet.images else None
-    source = PictureSource(seed=7) if diet.images else None
-    if args.fresh_projector:
-        start_projector(run, model, Path(args.clip))
+    if args.fresh_eyes:
+        start_eyes(run, model, Path(args.clip))
+    eyes = Eyes(model, seed=7) if diet.images else None
     rng = Random(args.seed * 1_000_003 + run.step)
     feed = batches(rng, tokenizer, diet)
     for _ in run.steps():
         batch = next(feed)
         with run.autocast():
-            features = None
-            if tower is not None and source is not None and batch.pictures:
-                features = image_features(tower, source.batch(batch.pictures, rng).to(run.device))
+            features, patch_loss, seen = eyes.look(batch, rng, run.device) if eyes else (None, 0.0, 0.0)
+            if not batch.pictures:
+                features = None
             loss, right = model.loss(batch.ids.to(run.device), batch.wanted.to(run.device), features)
-        run.update(loss, right=right, samples=len(batch.ids))
+        run.update(loss + PATCH_WEIGHT * patch_loss, right=right, samples=len(batch.ids), answers=loss, patches=seen)
 
 
 if __name__ == "__main__":
@@ -78,6 +119,6 @@ if __name__ == "__main__":
     add_run_arguments(parser, minutes=10)
     parser.add_argument("--stage", choices=sorted(DIETS), required=True)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--fresh-projector", action="store_true", help="begin the projector anew for this CLIP")
+    parser.add_argument("--fresh-eyes", action="store_true", help="begin with this CLIP's tower and a new projector")
     parser.add_argument("--clip", default="models/clip")
     train(parser.parse_args())

@@ -12,7 +12,7 @@ from services.vlm.request import ChatRequest
 from services.vlm.settings import VlmSettings
 from shared.settings import ROOT
 from training.phrasings.tool_schemas import generate_image_schema, read_text_schema
-from training.vlm.evaluate import data_url
+from training.vlm.asking import data_url
 from training.vlm.pictures import page
 
 FOLDER = ROOT / "models" / "vlm"
