@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from bench.report import machine
+from training.evaluate_circle import evaluate_circle
 from training.evaluate_clip import evaluate_clip
 from training.evaluate_detector import evaluate_autoencoder, evaluate_detector
 from training.evaluate_novelty import evaluate_novelty
 from training.evaluate_painter import evaluate_painter
 from training.evaluate_sheet import write_contact_sheet
 from training.evaluate_table import print_table
+from training.reading_curve import reading_section
+from training.vlm.evaluate import evaluate_vlm
 
 Section = Callable[[Path, bool], dict[str, Any]]
 
@@ -34,7 +39,17 @@ SECTIONS: dict[str, Section] = {
     "detector": lambda models, quick: evaluate_detector(models / "detector", quick=quick),
     "autoencoder": lambda models, quick: evaluate_autoencoder(models / "painter", models / "detector", quick=quick),
     "painter": _painter,
+    "circle": lambda models, quick: evaluate_circle(models / "painter", models / "vlm", quick=quick),
+    "vlm": lambda models, quick: evaluate_vlm(models / "vlm", quick=quick),
+    "reading": lambda models, quick: reading_section(quick, models / "vlm"),
 }
+
+
+def _keep_quiet() -> None:
+    """No progress bars, and no word on SanaPipeline's other text encoder, between the tables."""
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 def main() -> None:
@@ -47,6 +62,7 @@ def main() -> None:
     args = parser.parse_args()
     if unknown := set(args.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    _keep_quiet()
     figures: dict[str, Any] = {}
     for name in args.sections or SECTIONS:
         begun = time.monotonic()

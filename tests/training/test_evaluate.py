@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
+from training import evaluate
 from training.committed import read_log
 from training.evaluate_novelty import distances, signature, training_scenes
 from training.evaluate_painter import FAST, MANY_STEPS, Brush, load_brushes
@@ -117,3 +119,41 @@ def test_a_painters_settings_are_those_of_its_folder(brushes: dict[str, Brush]) 
         assert brush.arguments["height"] == brush.arguments["width"] == own["size"] == 128
         assert 1 <= brush.arguments["num_inference_steps"] <= 50
         assert brush.arguments["guidance_scale"] >= 1
+
+
+def test_the_command_prints_a_table_for_every_section_and_all_figures_on_the_last_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def section(models: Path, quick: bool) -> dict[str, Any]:
+        return {f"found in {models}": proportion(9, 10 if quick else 100)}
+
+    monkeypatch.setattr(evaluate, "SECTIONS", {"one": section, "two": section})
+    monkeypatch.setattr("sys.argv", ["evaluate", "two", "--quick", "--models", "here"])
+    evaluate.main()
+    *table, last = capsys.readouterr().out.strip().splitlines()
+    assert any("found in here" in line and "90.0 %" in line for line in table)
+    assert json.loads(last)["figures"] == {"two": {"found in here": proportion(9, 10)}}
+
+
+def test_a_section_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["evaluate", "clipp"])
+    with pytest.raises(SystemExit):
+        evaluate.main()
+    assert "clipp" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_distilled_denoiser_has_a_fast_setting(tmp_path: Path) -> None:
+    for part in PAINTER.iterdir():
+        (tmp_path / part.name).symlink_to(part)
+    own = json.loads((PAINTER / "diptych.json").read_text()) | {"fast": {"steps": 2, "guidance_scale": 1.0}}
+    (tmp_path / "diptych.json").unlink()
+    (tmp_path / "diptych.json").write_text(json.dumps(own))
+    for part in ("transformer", "scheduler"):
+        (tmp_path / f"{part}_fast").unlink(missing_ok=True)
+        (tmp_path / f"{part}_fast").symlink_to(PAINTER / part)
+    brushes = load_brushes(tmp_path)
+    fast = brushes[FAST]
+    assert (fast.arguments["num_inference_steps"], fast.arguments["guidance_scale"]) == (2, 1.0)
+    assert fast.pipeline.transformer is not brushes[MANY_STEPS].pipeline.transformer
+    assert fast.pipeline.vae is brushes[MANY_STEPS].pipeline.vae
+    assert torch.isfinite(fast.paint(["a cat"])).all()
