@@ -18,8 +18,9 @@ from torch.nn.functional import cross_entropy, l1_loss
 
 from training.autoencoder import to_pixels
 from training.committed import Committed
-from training.detector_data import Example, Targets, sample_example, spoil, targets_of
+from training.detector_data import Example, sample_example, spoil
 from training.detector_model import Detector, DetectorNet, save_detector
+from training.detector_targets import Targets, targets_of
 from training.evaluate_detector import reconstructions, share_right
 from training.run import Run, add_run_arguments, options_from
 

@@ -1,36 +1,30 @@
-"""What the detector learns from: pictures of things in known places, spoiled a little, and their targets.
+"""What the detector learns from: pictures of things in known places, spoiled a little.
 
 Knows the world's renderer and pixels. Does not know the network, the painter, or whether a combination is
 held out from other models: a judge must know all of them equally well.
 """
 
 import io
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from training.world import CANVAS, COLOURS, NATURAL, SETTINGS, THING_NAMES, Scene, place, render, sample_scene
 from training.world.glyphs import glyph
 from training.world.render import background
 
 STRIDE = 8
-CELLS = CANVAS // STRIDE
 UNKNOWN = "something else"
 """A blot that is none of the world's things. Without such a class every blot would be called one of them."""
 THING_CLASSES: tuple[str, ...] = (*THING_NAMES, UNKNOWN)
 COLOUR_CLASSES: tuple[str, ...] = (NATURAL, *COLOURS)
-IGNORE = -100
-"""The class index that `cross_entropy` skips."""
 
 _SCENE_SHARE = 0.5
 _HELD_OUT_SHARE = 0.15
 _BLOT_SHARE = 0.12
 _OVERLAP = 0.2
-_HEAT_SIGMA = 0.7
 
 
 @dataclass(frozen=True)
@@ -51,22 +45,6 @@ class Example:
     picture: np.ndarray
     setting: str
     spots: tuple[Spot, ...]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Dense targets of a batch, all (B, 16, 16) but `box` (B, 3, 16, 16) and `setting` (B,)."""
-
-    heat: Tensor
-    thing: Tensor
-    colour: Tensor
-    weight: Tensor
-    box: Tensor
-    setting: Tensor
-
-    def to(self, device: torch.device) -> "Targets":
-        """The same targets on a device."""
-        return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def spots_of(scene: Scene) -> tuple[Spot, ...]:
@@ -162,29 +140,3 @@ def spoil(example: Example, rng: Random) -> Example:
         noise = np.random.default_rng(rng.getrandbits(32)).standard_normal(pixels.shape, np.float32)
         pixels = pixels + rng.uniform(2, 12) * noise
     return Example(np.clip(pixels, 0, 255).astype(np.uint8), moved.setting, moved.spots)
-
-
-def targets_of(examples: list[Example]) -> Targets:
-    """Heat is 1 in the cell nearest to a thing's centre and falls off; classes and boxes fill the 3 x 3 cells there.
-
-    A box is the centre's offset from the cell's own point (in cells: x, y) and log(side / 64).
-    """
-    shape = (len(examples), CELLS, CELLS)
-    heat, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    thing, colour = np.full(shape, IGNORE, np.int64), np.full(shape, IGNORE, np.int64)
-    box = np.zeros((len(examples), 3, CELLS, CELLS), np.float32)
-    rows, columns = np.mgrid[0:CELLS, 0:CELLS]
-    for k, example in enumerate(examples):
-        for spot in example.spots:
-            x, y = ((corner + spot.side / 2) / STRIDE for corner in (spot.x, spot.y))
-            distance = (columns - round(x)) ** 2 + (rows - round(y)) ** 2
-            heat[k] = np.maximum(heat[k], np.exp(-distance / (2 * _HEAT_SIGMA**2)))
-            near = distance <= 2
-            thing[k][near] = THING_CLASSES.index(spot.thing)
-            colour[k][near] = IGNORE if spot.thing == UNKNOWN else COLOUR_CLASSES.index(spot.colour)
-            weight[k][near] = np.where(distance == 0, 1.0, 0.3)[near]
-            values = (x - columns, y - rows, np.full(shape[1:], np.log(spot.side / 64)))
-            box[k][:, near] = np.stack(values)[:, near]
-    settings = [SETTINGS.index(example.setting) for example in examples]
-    arrays = (heat, thing, colour, weight, box, np.array(settings))
-    return Targets(*(torch.from_numpy(array) for array in arrays))

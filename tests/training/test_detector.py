@@ -20,9 +20,9 @@ from training.detector_data import (
     sample_example,
     spoil,
     spots_of,
-    targets_of,
 )
 from training.detector_model import Detector, DetectorNet, _things, save_detector
+from training.detector_targets import targets_of
 from training.world import Group, Scene, sample_scene
 
 
