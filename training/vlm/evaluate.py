@@ -19,14 +19,14 @@ Part = Callable[[Asker, bool], dict[str, Figure]]
 HELD_OUT_SETS = ("held_out", "held_out_further")
 PARTS: dict[str, Part] = {
     "messages, held out": lambda asker, quick: evaluate_messages(asker, HELD_OUT_SETS),
-    "functions, held out": lambda asker, quick: evaluate_functions(asker, 140 if quick else 400),
+    "functions, held out": lambda asker, quick: evaluate_functions(asker, 140 if quick else 300),
     "functions, written by hand": lambda asker, quick: evaluate_written_functions(asker),
-    "scenes, held-out combinations": lambda asker, quick: evaluate_scenes(asker, 20 if quick else 60, held_out=True),
-    "scenes, other combinations": lambda asker, quick: evaluate_scenes(asker, 10 if quick else 60, held_out=False),
-    "lines of a page, held out": lambda asker, quick: evaluate_extraction(asker, 120 if quick else 300, held_out=True),
-    "lines of a page, fresh": lambda asker, quick: evaluate_extraction(asker, 60 if quick else 300, held_out=False),
-    "answers to results": lambda asker, quick: evaluate_results(asker, 60 if quick else 200),
-    "pictures of other kinds": lambda asker, quick: evaluate_others(asker, 20 if quick else 60),
+    "scenes, held-out combinations": lambda asker, quick: evaluate_scenes(asker, 20 if quick else 40, held_out=True),
+    "scenes, other combinations": lambda asker, quick: evaluate_scenes(asker, 10 if quick else 20, held_out=False),
+    "lines of a page, held out": lambda asker, quick: evaluate_extraction(asker, 120 if quick else 200, held_out=True),
+    "lines of a page, fresh": lambda asker, quick: evaluate_extraction(asker, 60 if quick else 100, held_out=False),
+    "answers to results": lambda asker, quick: evaluate_results(asker, 60 if quick else 100),
+    "pictures of other kinds": lambda asker, quick: evaluate_others(asker, 20 if quick else 40),
 }
 DEVELOPMENT: dict[str, Part] = {
     "messages, development": lambda asker, quick: evaluate_messages(asker, ("development",)),
