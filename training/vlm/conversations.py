@@ -40,6 +40,8 @@ class Mix:
         return {name: weight for name, weight in vars(self).items() if name != "more_turns"}
 
 
+READ_OUT = 0.5
+"""How often a reading goes on to its result, besides: all of a text, or one line, is decided only then."""
 _WITH_IMAGE = ("reading", "pages", "looking", "both")
 
 
@@ -115,7 +117,7 @@ def _turn(kind: str, chat: Conversation, rng: Random, pictures: list[Picture], *
     elif kind == "both":
         both_turn(chat, rng, pictures, finish=finish)
     elif kind == "reading":
-        reading_turn(chat, rng, pictures, finish=finish)
+        reading_turn(chat, rng, pictures, finish=finish or rng.random() < READ_OUT)
     elif kind == "pages":
         page_turn(chat, rng, pictures)
     elif kind == "looking":

@@ -19,6 +19,8 @@ _ASKS_FOR_ONE_THING = re.compile(
     r"\b(?:total|sum|amount|price|date|name|number|code|who|whom|whose|when|where|how much|how many|which|first|last|"
     r"line|title|headline|address|phone|time|error|about|due|fee|tax|tip|cost|bill|email|password|author|sender|subject)\b"
 )
+WHOLE_PAGES = 0.8
+"""How often somebody who wants all of a text shows a page: only the question tells this from a wish for one line."""
 _QUESTIONS = (1, 1, 2, 3, 3, 2)
 """How often 0, 1 … further questions about the same text come: a page costs 100 tokens, a question 15."""
 
@@ -51,7 +53,7 @@ def reading_turn(chat: Conversation, rng: Random, pictures: list[Picture], *, fi
         says(chat, _NO_READING)
         return
     shown = _random_text(rng)
-    if not _ASKS_FOR_ONE_THING.search(request.message.lower()) and rng.random() < 0.5:
+    if not _ASKS_FOR_ONE_THING.search(request.message.lower()) and rng.random() < WHOLE_PAGES:
         shown = page(rng)
     if finish and chat.going_on and rng.random() < STATELESS:
         says(chat, f"{requests.reply('read', rng)}\n\n" + "\n".join(shown.lines), learned=False)

@@ -35,7 +35,7 @@ DIETS = {
     "drill": Diet(drills=1.0, mix=Mix(), images=False),
     "text": Diet(drills=0.4, mix=Mix(), images=False),
     "joint": Diet(
-        drills=0.05, mix=Mix(drawing=4.0, reading=1.0, looking=10.0, words=1.6, more_turns=0.15), images=True
+        drills=0.05, mix=Mix(drawing=4.0, reading=3.0, looking=10.0, words=1.6, more_turns=0.15), images=True
     ),
 }
 ADAM = ("lm_head", "patch_embedding", "thing", "colour")
