@@ -60,14 +60,14 @@ def test_a_page_is_read_and_its_text_quoted_by_handle(engine):
 
 def test_a_function_of_the_client_is_called_with_words_of_the_message(engine):
     text = {"type": "string"}
-    schema = {"type": "object", "properties": {"branch": text}, "required": ["branch"]}
+    weather = {"type": "object", "properties": {"city": text}, "required": ["city"]}
     functions = [
-        {"name": "git_checkout", "description": "Switch to a branch.", "parameters": schema},
+        {"name": "get_weather", "description": "Get the weather in a city.", "parameters": weather},
         {"name": "git_push", "description": "Push to the server.", "parameters": {"type": "object", "properties": {}}},
     ]
     tools = [{"type": "function", "function": function} for function in functions]
-    got = answer(engine, [{"role": "user", "content": "switch to branch blorp"}], tools)
-    assert [(call.name, json.loads(call.arguments)) for call in got.calls] == [("git_checkout", {"branch": "blorp"})]
+    got = answer(engine, [{"role": "user", "content": "what's the weather in Oslo?"}], tools)
+    assert [(call.name, json.loads(call.arguments)) for call in got.calls] == [("get_weather", {"city": "Oslo"})]
 
 
 def test_words_that_the_painter_does_not_know_are_named_by_handle(engine):
