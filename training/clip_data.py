@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from training.world import RELATIONS, SETTINGS, Scene, caption, render, sample_scene, vary
-from training.world.labels import patch_labels
+from training.world.labels import dense_labels
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def pixels_of(scenes: list[Scene], rng: Random | None = None) -> Tensor:
 
 def labels_of(scenes: list[Scene]) -> dict[str, Tensor]:
     """Class indices: "thing" and "colour" (B, 64), "setting", "count", "relation" (B,)."""
-    dense = [patch_labels(scene) for scene in scenes]
+    things, colours = dense_labels(scenes)
     return {
-        "thing": torch.from_numpy(np.stack([things for things, _ in dense])),
-        "colour": torch.from_numpy(np.stack([colours for _, colours in dense])),
+        "thing": torch.from_numpy(things),
+        "colour": torch.from_numpy(colours),
         "setting": torch.tensor([SETTINGS.index(scene.setting) for scene in scenes]),
         "count": torch.tensor([scene.groups[0].count for scene in scenes]),
         "relation": torch.tensor([RELATIONS.index(s.relation) + 1 if s.relation else 0 for s in scenes]),

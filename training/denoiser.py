@@ -15,9 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
-from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
@@ -29,10 +27,17 @@ from training.detector_model import Detector
 from training.evaluate_painter import MANY_STEPS, judge_painter, load_brushes
 from training.latent_pool import LatentPool
 from training.muon import MuonAdamW, muon_groups
-from training.painter_model import PainterParts, build_denoiser, load_autoencoder, load_text_tower, save_painter
+from training.painter_model import (
+    PainterParts,
+    build_denoiser,
+    load_autoencoder,
+    load_denoiser,
+    load_text_tower,
+    save_painter,
+)
 from training.run import RUNS, Run, add_run_arguments, options_from, pick_device
 from training.world import CANVAS, Scene, caption
-from training.world.labels import patch_labels
+from training.world.labels import dense_labels
 from training.world.words import known_words
 
 DROP_PROMPT = 0.1
@@ -106,8 +111,7 @@ def tokens_for(
 
 def plan_labels(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
     """What each token shows: class indices "thing" and "colour" (B, 64)."""
-    dense = [patch_labels(scene) for scene in scenes]
-    things, colours = (torch.from_numpy(np.stack(labels)).to(device) for labels in zip(*dense, strict=True))
+    things, colours = (torch.from_numpy(labels).to(device) for labels in dense_labels(scenes))
     return {"thing": things, "colour": colours}
 
 
@@ -120,8 +124,7 @@ def load_text(clip: Path, resume: bool) -> tuple[CLIPTextModel, CLIPTokenizer]:
 
 def load_committed(parts: PainterParts) -> None:
     """Puts the exported denoiser into `parts`, whose text tower is the exported one already (`load_text`)."""
-    exported = SanaTransformer2DModel.from_pretrained(COMMITTED / "transformer", torch_dtype=torch.float32)
-    parts.denoiser.load_state_dict(exported.state_dict())
+    load_denoiser(parts.denoiser, COMMITTED / "transformer")
 
 
 def train(args: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ from training.committed import Committed
 from training.denoiser import ENDS, attention_backends
 from training.latent_pool import PAINTER_KINDS
 from training.muon import MuonAdamW, muon_groups
-from training.painter_model import LATENT_SIDE, build_scheduler, load_text_tower
+from training.painter_model import LATENT_SIDE, build_scheduler, load_denoiser, load_text_tower
 from training.rollouts import Prompts, roll_out, velocity
 from training.run import Run, add_run_arguments, options_from
 from training.world import caption, sample_scene
@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> None:
     tower, tokenizer = load_text_tower(folder / "text_encoder", folder / "tokenizer")
     student = copy.deepcopy(teacher).train()
     optimizer = MuonAdamW(muon_groups(student, args.lr, 0.0, ENDS))
-    committed = Committed(folder / FAST, lambda: load_network(student, folder / FAST))
+    committed = Committed(folder / FAST, lambda: load_denoiser(student, folder / FAST))
     run = Run("distil", student, optimizer, options_from(args, ema_decay=0.995, warmup_steps=30), committed)
     teacher.to(run.device), tower.to(run.device)
     grid = student_grid(STEPS)
@@ -93,12 +93,6 @@ def main(args: argparse.Namespace) -> None:
             loss = student_loss(student, ways, prompts, grid)
         run.update(loss, log_every=10)
     export(run, folder)
-
-
-def load_network(student: SanaTransformer2DModel, folder: Path) -> None:
-    """Puts exported weights into `student`."""
-    exported = SanaTransformer2DModel.from_pretrained(folder, torch_dtype=torch.float32)
-    student.load_state_dict(exported.state_dict())
 
 
 def student_loss(student: SanaTransformer2DModel, ways: Tensor, prompts: Prompts, grid: list[float]) -> Tensor:

@@ -19,8 +19,6 @@ from training.evaluate_tasks import ALL_TASKS, cases
 from training.intervals import Figure, average, proportion
 from training.world import Scene, sample_scene
 
-GATE = 0.98
-"""Share that must be found in renders and in reconstructions."""
 SEED = 987_654_421
 
 

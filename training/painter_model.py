@@ -54,6 +54,12 @@ def build_scheduler(order: int = 2) -> DPMSolverMultistepScheduler:
     )
 
 
+def load_denoiser(denoiser: SanaTransformer2DModel, folder: Path) -> None:
+    """Puts exported weights into `denoiser`."""
+    exported = SanaTransformer2DModel.from_pretrained(folder, torch_dtype=torch.float32)
+    denoiser.load_state_dict(exported.state_dict())
+
+
 def load_text_tower(weights: Path, tokenizer: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
     """A CLIP's text tower in fp32, and its tokenizer, from their folders."""
     return CLIPTextModel.from_pretrained(weights, dtype=torch.float32), AutoTokenizer.from_pretrained(tokenizer)

@@ -10,7 +10,6 @@ import argparse
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPVisionModel, PreTrainedTokenizerBase
@@ -27,7 +26,7 @@ from training.vlm.model import TrainedParts, initialise_projector, untrained_vis
 from training.vlm.pictures import PictureSource
 from training.vlm.tokenizer import train_tokenizer
 from training.world import Scene, sample_scene
-from training.world.labels import patch_labels
+from training.world.labels import dense_labels
 
 TOKENIZER = RUNS / "vlm" / "tokenizer"
 COMMITTED = Path("models/vlm")
@@ -84,9 +83,9 @@ class Eyes:
         """Features of the batch's pictures (N, 64, width), the loss over patches of scenes, and its accuracy."""
         pictures = [*batch.pictures, *(sample_scene(rng) for _ in range(MORE_SCENES))]
         features = self._model.look(self._source.batch(pictures, rng).to(device))
-        known = [(at, patch_labels(each)) for at, each in enumerate(pictures) if isinstance(each, Scene)]
-        things, colours = (torch.from_numpy(np.stack([each[k] for _, each in known])).to(device) for k in (0, 1))
-        loss, right = self._model.patch_loss(features[[at for at, _ in known]], things, colours)
+        known = {at: each for at, each in enumerate(pictures) if isinstance(each, Scene)}
+        things, colours = (torch.from_numpy(labels).to(device) for labels in dense_labels(known.values()))
+        loss, right = self._model.patch_loss(features[list(known)], things, colours)
         return features[: len(batch.pictures)], loss, right
 
 

@@ -3,6 +3,8 @@
 Knows glyphs' coverage. Indices follow the vocabulary; 0 is "nothing here".
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from training.world.glyphs import glyph
@@ -42,3 +44,9 @@ def patch_labels(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     things = np.array([0] + [THING_CLASSES.index(g.thing) for g in scene.groups], np.int64)
     colours = np.array([0] + [COLOUR_CLASSES.index(g.colour) for g in scene.groups], np.int64)
     return things[owner + 1], colours[owner + 1]
+
+
+def dense_labels(scenes: Iterable[Scene]) -> tuple[np.ndarray, np.ndarray]:
+    """`patch_labels` of several scenes: int64 (N, 64) thing classes and (N, 64) colour classes."""
+    things, colours = zip(*map(patch_labels, scenes), strict=True)
+    return np.stack(things), np.stack(colours)
