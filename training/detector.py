@@ -22,6 +22,7 @@ from training.detector_data import Example, sample_example, spoil
 from training.detector_model import Detector, DetectorNet, save_detector
 from training.detector_targets import Targets, targets_of
 from training.evaluate_detector import reconstructions, share_right
+from training.precision import mixed_precision
 from training.run import Run, add_run_arguments, options_from
 
 RECONSTRUCTED = 0.25
@@ -48,7 +49,7 @@ class ReconstructionPool:
         examples: list[Example] = []
         for first in range(0, count, 16):
             part = [sample_example(self.rng) for _ in range(min(16, count - first))]
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed_precision(torch.device("cpu")):
                 pixels = reconstructions(self.autoencoder, to_pixels(np.stack([e.picture for e in part])))
             pictures = ((pixels + 1) * 127.5).permute(0, 2, 3, 1).round().byte().numpy()
             examples += [Example(p, e.setting, e.spots) for p, e in zip(pictures, part, strict=True)]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from training.autoencoder import to_pixels
 from training.painter_model import LATENT_SIDE
+from training.precision import mixed_precision
 from training.world import Scene, render, sample_scene
 
 PAINTER_KINDS = {"single": 3.0, "count": 1.5, "pair": 4.0, "in": 1.5}
@@ -25,7 +26,7 @@ SCALE_SCENES = 128
 def encode_scenes(autoencoder: AutoencoderDC, scenes: list[Scene], device: torch.device) -> Tensor:
     """Unscaled latents (B, 8, 16, 16) in fp32."""
     pictures = to_pixels(np.stack([render(scene) for scene in scenes])).to(device)
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed_precision(device):
         return autoencoder.encode(pictures, return_dict=False)[0].float()
 
 

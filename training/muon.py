@@ -11,15 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.precision import fast_dtype
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 3
 """Five are usual; on one core they would take a third of a step for small models."""
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """The orthogonal factors of (N, rows, columns) matrices, roughly, in bf16."""
+    """The orthogonal factors of (N, rows, columns) matrices, roughly, in the device's fastest format."""
     a, b, c = NEWTON_SCHULZ
-    x = matrices.bfloat16()
+    x = matrices.to(fast_dtype(matrices.device.type))
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT

@@ -27,6 +27,7 @@ from torch import nn
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.committed import Committed, restore_training_state, write_training_state
 from training.ema import Ema
+from training.precision import mixed_precision
 
 RUNS = Path("runs")
 
@@ -46,7 +47,8 @@ class RunOptions:
     save_every: float = 60.0
     """Seconds between checkpoints."""
     ema_decay: float = 0.999
-    bf16: bool = True
+    mixed_precision: bool = True
+    """bf16 where the device is faster with it (`training.precision`)."""
     clip_norm: float = 1.0
 
 
@@ -57,7 +59,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, minutes: float) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, else from committed weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cooldown", type=float, default=0.2)
-    parser.add_argument("--fp32", action="store_true", help="no bf16 autocast")
+    parser.add_argument("--fp32", action="store_true", help="no bf16, even where the device is faster with it")
 
 
 def options_from(args: argparse.Namespace, **overrides: Any) -> RunOptions:
@@ -68,7 +70,7 @@ def options_from(args: argparse.Namespace, **overrides: Any) -> RunOptions:
         "resume": args.resume,
         "seed": args.seed,
         "cooldown": args.cooldown,
-        "bf16": not args.fp32,
+        "mixed_precision": not args.fp32,
     }
     return RunOptions(**(fields | overrides))
 
@@ -160,8 +162,8 @@ class Run:
         return min(1.0, self._elapsed() / (60 * self.options.minutes))
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """bf16 on CPUs and GPUs alike unless switched off."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16)
+        """bf16 where the device is faster with it, unless switched off."""
+        return mixed_precision(self.device, enabled=self.options.mixed_precision)
 
     def steps(self) -> Iterator[int]:
         """Yields step numbers until the time is up or SIGTERM comes; saves every so often and at the end."""

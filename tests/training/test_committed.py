@@ -49,7 +49,7 @@ def make_run(*, resume: bool, width: int = 16) -> Run:
     model = Tiny(width)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR)
     options = RunOptions(
-        minutes=5, device="cpu", resume=resume, bf16=False, cooldown=0, warmup_steps=WARMUP, ema_decay=0.9
+        minutes=5, device="cpu", resume=resume, mixed_precision=False, cooldown=0, warmup_steps=WARMUP, ema_decay=0.9
     )
     return Run("tiny", model, optimizer, options, Committed(EXPORT, model.load_export))
 

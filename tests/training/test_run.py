@@ -18,7 +18,7 @@ def make_run(*, resume: bool = False) -> Run:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
     optimizer = MuonAdamW(muon_groups(model, 1e-2, 0.0, ("2.",)))
-    return Run("test", model, optimizer, RunOptions(minutes=5, device="cpu", resume=resume, bf16=False))
+    return Run("test", model, optimizer, RunOptions(minutes=5, device="cpu", resume=resume, mixed_precision=False))
 
 
 def take_steps(run: Run, count: int) -> float:
