@@ -6,12 +6,12 @@ Counts them and the unusable ones, within the turn's bounds. Knows no VLM.
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from orchestrator.conversation import ToolCall, ToolResult
+from orchestrator.items import PictureMade, ToolCall, ToolResult
 from orchestrator.merging import merge
 from orchestrator.tools import registry
 from orchestrator.tools.base import Arguments, Outcome, Tool, ToolContext, ToolFailed
 from shared.errors import ErrorRecord, ToolArgumentsInvalid, VlmNonsense
-from shared.events import PictureShown, TextDelta, ToolCalled, TurnEvent
+from shared.events import JobQueued, PictureShown, ToolCalled, ToolReturned, TurnEvent
 
 NO_ANSWER = "The vision-language model gave no usable answer. Try again, or put it in other words."
 TOO_MANY_CALLS = ErrorRecord(
@@ -45,44 +45,52 @@ class CallRunner:
         """
         if not calls:
             self._count_format_error()
-        items = self._context.conversation.items
-        items.extend(calls)
-        results: dict[str, str] = {}
+        conversation = self._context.conversation
+        for call in calls:
+            conversation.append(call)
+        results: dict[str, ToolResult] = {}
         async for event in merge([self._run_call(call, results) for call in calls]):
             yield event
-        items.extend(ToolResult(call_id=call.call_id, output=results[call.call_id]) for call in calls)
+        for call in calls:
+            conversation.append(results[call.call_id])
 
-    async def _run_call(self, call: ToolCall, results: dict[str, str]) -> AsyncGenerator[TurnEvent, None]:
+    async def _run_call(self, call: ToolCall, results: dict[str, ToolResult]) -> AsyncGenerator[TurnEvent, None]:
         try:
             tool, arguments = registry.validate(call.name, call.arguments)
         except ToolArgumentsInvalid as error:
             self._count_format_error()
-            results[call.call_id] = _told_error(error.record)
+            results[call.call_id] = _refused(call, error.record)
             return
         self._format_errors = 0
         self._calls += 1
         if self._calls > self._bounds.calls:
-            results[call.call_id] = _told_error(TOO_MANY_CALLS)
+            results[call.call_id] = _refused(call, TOO_MANY_CALLS)
             return
-        yield ToolCalled(call_id=call.call_id, name=call.name, arguments=arguments.model_dump())
+        yield ToolCalled(id=call.id, call_id=call.call_id, name=call.name, arguments=arguments.model_dump())
         async for event in self._run_tool(tool, arguments, call, results):
             yield event
 
     async def _run_tool(
-        self, tool: Tool, arguments: Arguments, call: ToolCall, results: dict[str, str]
+        self, tool: Tool, arguments: Arguments, call: ToolCall, results: dict[str, ToolResult]
     ) -> AsyncGenerator[TurnEvent, None]:
         try:
             async for event in tool.run(self._context, arguments):
-                if not isinstance(event, Outcome):
+                if isinstance(event, Outcome):
+                    results[call.call_id] = event.as_result(call.call_id)
+                    if event.picture is not None and event.alt is not None:
+                        yield self._shown(call, event.picture, event.alt)
+                    yield ToolReturned(id=call.id, call_id=call.call_id)
+                elif isinstance(event, JobQueued):
+                    yield event.model_copy(update={"call_id": call.call_id})
+                else:
                     yield event
-                    continue
-                results[call.call_id] = event.as_json
-                if event.shown:
-                    yield TextDelta(text=f"{event.shown}\n\n")
-                if event.image_link:
-                    yield PictureShown(link=event.image_link)
         except ToolFailed as failure:
-            results[call.call_id] = _told_error(failure.error)
+            results[call.call_id] = _refused(call, failure.error)
+            yield ToolReturned(id=call.id, call_id=call.call_id, error=failure.error)
+
+    def _shown(self, call: ToolCall, picture: PictureMade, alt: str) -> PictureShown:
+        link = self._context.links.link(picture.artifact)
+        return PictureShown(id=call.id, call_id=call.call_id, alt=alt, artifact=picture.artifact, link=link)
 
     def _count_format_error(self) -> None:
         """Raises VlmNonsense when the model was told often enough."""
@@ -91,5 +99,5 @@ class CallRunner:
             raise VlmNonsense(NO_ANSWER)
 
 
-def _told_error(error: ErrorRecord) -> str:
-    return Outcome(told={"error": error.message}).as_json
+def _refused(call: ToolCall, error: ErrorRecord) -> ToolResult:
+    return Outcome(told={"error": error.message}).as_result(call.call_id)

@@ -1,114 +1,109 @@
-"""The items of a conversation, append-only, and what the VLM is shown of them.
+"""One conversation: its items, append-only, and the pictures and texts that their handles stand for.
 
-Pictures and texts are known by handles (`image_1`, `text_1`); the bytes stay in the artifact store and exact text
-never has to be copied by a model. Knows no wire format but the VLM's chat messages, which all such servers share.
+Everything in it follows from the items, so that a stored conversation goes on where it was. The bytes of pictures
+stay in the artifact store, and exact text never has to be copied by a model.
 """
 
-import base64
-import json
 import re
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Self
 
-from shared.artifacts import ArtifactStore, media_type_of
+from orchestrator.items import ImagePart, Item, Message, PictureMade, TextFound, TextPart, ToolResult
+from shared.artifacts import ArtifactStore
 from shared.errors import InvalidRequest
-from shared.jobs import Frozen, TextRead
+from shared.jobs import TextRead
 
-NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 HANDLE = re.compile(
     r"\{\{\s*(?P<name>(?:text|image)_\d+)(?::(?:(?P<first>\d+)(?:-(?P<last>\d+))?|(?P<unknown>unknown)))?\s*\}\}"
 )
 
 
-class TextPart(Frozen):
-    type: Literal["text"] = "text"
-    text: str
+class Conversation:
+    """One conversation of one owner. `items` is only ever appended to, by `append`."""
 
+    def __init__(self, store: ArtifactStore, max_images: int) -> None:
+        self.store = store
+        self._max_images = max_images
+        self._items: list[Item] = []
+        self.images: dict[str, str] = {}
+        """Handle to artifact id, in order of appearance."""
+        self.texts: dict[str, TextRead] = {}
+        """Handle to exact text."""
+        self._unknown_words: dict[str, tuple[str, ...]] = {}
+        self._seen: set[str] = set()
+        """Handles of the pictures that the VLM has looked at."""
 
-class ImagePart(Frozen):
-    """A picture, by handle; Conversation.images has its artifact."""
-
-    type: Literal["image"] = "image"
-    handle: str
-
-
-class Message(Frozen):
-    """Something said. Only a user's message has pictures in it."""
-
-    type: Literal["message"] = "message"
-    role: Literal["system", "user", "assistant"]
-    parts: tuple[TextPart | ImagePart, ...]
+    @classmethod
+    def from_items(cls, items: Iterable[Item], store: ArtifactStore, max_images: int) -> Self:
+        """A conversation as it was after these items."""
+        conversation = cls(store, max_images)
+        for item in items:
+            conversation.append(item)
+        return conversation
 
     @property
-    def text(self) -> str:
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+    def items(self) -> tuple[Item, ...]:
+        return tuple(self._items)
 
+    @property
+    def unseen(self) -> list[str]:
+        """Handles of the pictures that the VLM has been told of but has not looked at."""
+        return [handle for handle in self.images if handle not in self._seen]
 
-class ToolCall(Frozen):
-    """The VLM's wish, as it wrote it: `arguments` is JSON text, not yet validated."""
+    def append(self, item: Item) -> None:
+        """Take an item in, with every handle that it brings."""
+        if isinstance(item, Message):
+            self._take_pictures(item)
+        elif isinstance(item, ToolResult):
+            if item.picture is not None:
+                self.images[item.picture.handle] = item.picture.artifact
+                self._unknown_words[item.picture.handle] = item.picture.unknown_words
+                if item.picture.seen:
+                    self._seen.add(item.picture.handle)
+            if item.text is not None:
+                self.texts[item.text.handle] = item.text.read
+        self._items.append(item)
 
-    type: Literal["tool_call"] = "tool_call"
-    call_id: str
-    name: str
-    arguments: str
+    def add_user(self, parts: Iterable[TextPart | ImagePart]) -> None:
+        """A user's message. Pictures made since the last one come first in it, so that the VLM sees them too."""
+        parts = tuple(parts)
+        own = {part.handle for part in parts if isinstance(part, ImagePart)}
+        earlier = (ImagePart(handle=name, artifact=self.images[name]) for name in self.unseen if name not in own)
+        self.append(Message(role="user", parts=(*earlier, *parts)))
 
+    def add_assistant(self, parts: Iterable[TextPart | ImagePart]) -> None:
+        """Something that the assistant said earlier, or says now."""
+        self.append(Message(role="assistant", parts=tuple(parts)))
 
-class ToolResult(Frozen):
-    """What came of a call, as JSON text for the VLM."""
+    def add_system(self, text: str) -> None:
+        self.append(Message(role="system", parts=(TextPart(text=text),)))
 
-    type: Literal["tool_result"] = "tool_result"
-    call_id: str
-    output: str
-
-
-Item = Message | ToolCall | ToolResult
-
-
-@dataclass
-class Conversation:
-    """One conversation of one owner. `items` is only ever appended to."""
-
-    store: ArtifactStore
-    max_images: int
-    items: list[Item] = field(default_factory=list)
-    images: dict[str, str] = field(default_factory=dict)
-    """Handle to artifact id, in order of appearance."""
-    texts: dict[str, TextRead] = field(default_factory=dict)
-    """Handle to exact text."""
-    unknown_words: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Handle of a painted picture to the words of its prompt that the painter does not know."""
-    unseen: list[str] = field(default_factory=list)
-    """Handles of pictures that the VLM has been told of but has not looked at."""
-
-    def add_image(self, artifact_id: str, *, seen: bool, unknown_words: tuple[str, ...] = ()) -> str:
-        """The handle of a picture; the same picture again keeps its handle. Raises InvalidRequest over the bound."""
+    def add_image(self, artifact_id: str) -> ImagePart:
+        """A handle for a picture; the same picture again keeps its handle. Raises InvalidRequest over the bound."""
         for handle, known in self.images.items():
             if known == artifact_id:
-                return handle
-        if len(self.images) >= self.max_images:
-            raise InvalidRequest(f"A conversation may hold at most {self.max_images} images. Start a new one.")
+                return ImagePart(handle=handle, artifact=artifact_id)
+        if len(self.images) >= self._max_images:
+            raise InvalidRequest(f"A conversation may hold at most {self._max_images} images. Start a new one.")
         handle = f"image_{len(self.images) + 1}"
         self.images[handle] = artifact_id
-        self.unknown_words[handle] = unknown_words
-        if not seen:
-            self.unseen.append(handle)
-        return handle
+        return ImagePart(handle=handle, artifact=artifact_id)
 
-    def add_text(self, text: TextRead) -> str:
+    def add_picture(self, artifact_id: str, *, unknown_words: tuple[str, ...] = (), seen: bool = False) -> PictureMade:
+        """A handle for a picture that a tool made. Raises InvalidRequest over the bound."""
+        handle = self.add_image(artifact_id).handle
+        return PictureMade(handle=handle, artifact=artifact_id, unknown_words=unknown_words, seen=seen)
+
+    def add_text(self, read: TextRead) -> TextFound:
+        """A handle for exact text that a tool read."""
         handle = f"text_{len(self.texts) + 1}"
-        self.texts[handle] = text
-        return handle
-
-    def add_user(self, parts: list[TextPart | ImagePart]) -> None:
-        """A user's message. Pictures made since the last one come first in it, so that the VLM sees them too."""
-        earlier: list[TextPart | ImagePart] = [ImagePart(handle=handle) for handle in self.unseen]
-        self.unseen.clear()
-        self.items.append(Message(role="user", parts=(*earlier, *parts)))
+        self.texts[handle] = read
+        return TextFound(handle=handle, read=read)
 
     def resolve(self, match: re.Match[str]) -> str | None:
         """The exact text that a handle in an answer stands for; None for an image or an unknown handle."""
         if match["unknown"]:
-            return " and ".join(f"“{word}”" for word in self.unknown_words.get(match["name"], ())) or None
+            return " and ".join(f"“{word}”" for word in self._unknown_words.get(match["name"], ())) or None
         text = self.texts.get(match["name"])
         if text is None:
             return None
@@ -116,49 +111,8 @@ class Conversation:
         last = int(match["last"] or match["first"] or len(text.lines))
         return "\n".join(line.text for line in text.lines[max(first - 1, 0) : last])
 
-    def vlm_messages(self, system: str) -> list[dict[str, Any]]:
-        """The conversation as chat messages; all system texts become one message in front, as templates expect."""
-        texts = [item.text for item in self.items if isinstance(item, Message) and item.role == "system"]
-        messages: list[dict[str, Any]] = [{"role": "system", "content": "\n\n".join([system, *texts])}]
-        for item in self.items:
-            if isinstance(item, Message):
-                if item.role != "system":
-                    messages.append({"role": item.role, "content": self._content(item)})
-            elif isinstance(item, ToolCall):
-                _append_call(messages, item)
-            else:
-                messages.append({"role": "tool", "tool_call_id": item.call_id, "content": item.output})
-        return messages
-
-    def _content(self, message: Message) -> str | list[dict[str, Any]]:
-        if all(isinstance(part, TextPart) for part in message.parts):
-            return message.text
-        content: list[dict[str, Any]] = []
-        for part in message.parts:
-            if isinstance(part, TextPart):
-                content.append({"type": "text", "text": part.text})
-            else:
-                content.append({"type": "text", "text": f"{part.handle}: "})
-                content.append({"type": "image_url", "image_url": {"url": self._data_url(self.images[part.handle])}})
-        return content
-
-    def _data_url(self, artifact_id: str) -> str:
-        encoded = base64.b64encode(self.store.get(artifact_id)).decode()
-        return f"data:{media_type_of(artifact_id)};base64,{encoded}"
-
-
-def _json_object(text: str) -> str:
-    """Arguments as chat templates can read them: what is not a JSON object is shown as an empty one."""
-    try:
-        return text if isinstance(json.loads(text), dict) else "{}"
-    except (ValueError, RecursionError):
-        return "{}"
-
-
-def _append_call(messages: list[dict[str, Any]], call: ToolCall) -> None:
-    """Calls of one answer belong to one assistant message, together with the text before them."""
-    if messages[-1]["role"] != "assistant":
-        messages.append({"role": "assistant", "content": ""})
-    function = {"name": NOT_IN_A_NAME.sub("_", call.name)[:64] or "_", "arguments": _json_object(call.arguments)}
-    calls: list[dict[str, Any]] = messages[-1].setdefault("tool_calls", [])
-    calls.append({"id": call.call_id, "type": "function", "function": function})
+    def _take_pictures(self, message: Message) -> None:
+        handles = {part.handle: part.artifact for part in message.parts if isinstance(part, ImagePart)}
+        self.images.update(handles)
+        if message.role == "user":
+            self._seen.update(handles)

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.calls import NO_ANSWER, Bounds, CallRunner
-from orchestrator.conversation import Conversation, Message, TextPart, ToolCall
+from orchestrator.conversation import Conversation
 from orchestrator.handles import HandleFilter
+from orchestrator.items import TextPart, ToolCall, new_item_id
+from orchestrator.tools import registry
 from orchestrator.tools.base import ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmText, VlmToolCall
+from orchestrator.vlm.messages import vlm_messages
 from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefused
-from shared.events import FunctionCalled, TextDelta, TurnCompleted, TurnEvent, Usage
+from shared.events import FunctionCalled, TextDelta, TextEnded, TurnCompleted, TurnEvent, Usage
 
 SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
 FUNCTIONS_REFUSED = (
@@ -85,7 +88,7 @@ class AgentLoop:
             theirs = [call for call in answer.calls if call.name in self._functions.names]
             answer.calls = [call for call in answer.calls if call not in theirs]
             if answer.calls or not theirs:
-                async for event in self._calls.run([_as_item(call) for call in answer.calls]):
+                async for event in self._calls.run([_as_own(call) for call in answer.calls]):
                     yield event
             if theirs:
                 for event in self._hand_back(theirs):
@@ -94,16 +97,19 @@ class AgentLoop:
 
     def _hand_back(self, calls: list[VlmToolCall]) -> list[FunctionCalled]:
         """The client's turn: what it shall run."""
-        items = [_as_item(call) for call in calls]
-        self._conversation.items.extend(items)
+        items = [_as_item(call, "fc") for call in calls]
+        for item in items:
+            self._conversation.append(item)
         self._finish_reason = "tool_calls"
-        return [FunctionCalled(call_id=item.call_id, name=item.name, arguments=item.arguments) for item in items]
+        return [
+            FunctionCalled(id=item.id, call_id=item.call_id, name=item.name, arguments=item.arguments) for item in items
+        ]
 
     async def _ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
         """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
         shown = HandleFilter(self._conversation.resolve)
         # In a thread: it reads and encodes every picture of the conversation.
-        messages = await asyncio.to_thread(self._conversation.vlm_messages, SYSTEM_PROMPT)
+        messages = await asyncio.to_thread(vlm_messages, self._conversation, SYSTEM_PROMPT)
         async for event in self._vlm.answer(messages, offer, self._sampling):
             if isinstance(event, VlmText):
                 answer.text += event.text
@@ -116,13 +122,18 @@ class AgentLoop:
         if text := shown.flush():
             yield TextDelta(text=text)
         if answer.calls and answer.text.strip():
-            yield TextDelta(text="\n\n")
+            yield TextEnded()
         self._usage += answer.end.usage
         self._finish_reason = answer.end.finish_reason
         if answer.text:
-            self._conversation.items.append(Message(role="assistant", parts=(TextPart(text=answer.text),)))
+            self._conversation.add_assistant([TextPart(text=answer.text)])
 
 
-def _as_item(call: VlmToolCall) -> ToolCall:
-    """The call under an id of our own: those of a server may repeat."""
-    return ToolCall(call_id=f"call_{secrets.token_hex(8)}", name=call.name, arguments=call.arguments)
+def _as_own(call: VlmToolCall) -> ToolCall:
+    return _as_item(call, registry.item_prefix(call.name))
+
+
+def _as_item(call: VlmToolCall, prefix: str) -> ToolCall:
+    """The call under ids of our own: those of a server may repeat."""
+    call_id = f"call_{secrets.token_hex(8)}"
+    return ToolCall(id=new_item_id(prefix), call_id=call_id, name=call.name, arguments=call.arguments)

@@ -5,55 +5,47 @@ The one place where an error becomes the last event of a turn.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
+from orchestrator.feed import Feed
 from shared.errors import DiptychError
-from shared.events import TurnEvent, TurnFailed
+from shared.events import TurnCancelled, TurnEvent, TurnFailed
 
 log = logging.getLogger(__name__)
 
 
 class Turn:
-    """The events of one turn, kept while it is followed."""
+    """One turn: its events, and the way to stop it. The last event is a TurnEnd, unless Diptych itself is stopping."""
 
-    def __init__(self) -> None:
-        self._events: list[TurnEvent] = []
-        self._news = asyncio.Condition()
-        self._ended = False
+    def __init__(self, events: AsyncGenerator[TurnEvent, None]) -> None:
+        self.events: Feed[TurnEvent] = Feed()
+        self.task = asyncio.create_task(self._play(events))
+        self._cancelled = False
 
-    async def follow(self) -> AsyncIterator[TurnEvent]:
-        """All events from the first one on; ends after the last one."""
-        position = 0
-        while True:
-            async with self._news:
-                while position == len(self._events) and not self._ended:
-                    await self._news.wait()
-            if position == len(self._events):
-                return
-            yield self._events[position]
-            position += 1
+    def cancel(self) -> None:
+        """End it with TurnCancelled, if it has not ended. Its jobs are the caller's to cancel."""
+        if not self.task.done():
+            self._cancelled = True
+            self.task.cancel()
 
-    async def play(self, events: AsyncGenerator[TurnEvent, None]) -> None:
+    async def _play(self, events: AsyncGenerator[TurnEvent, None]) -> None:
         """Take in everything that happens; an error becomes TurnFailed."""
         try:
             async for event in events:
-                await self._add(event)
+                self.events.add(event)
+        except asyncio.CancelledError:
+            if not self._cancelled:
+                raise
+            self.events.add(TurnCancelled())
         except DiptychError as error:
             log.info("a turn failed: %s: %s", error.code, error.message)
-            await self._add(TurnFailed(error=error.record, status=error.status))
+            self.events.add(TurnFailed(error=error.record, status=error.status))
         except Exception:
             log.exception("a turn failed for a fault of our own")
             error = DiptychError("Something went wrong inside Diptych. Its log has the details.")
-            await self._add(TurnFailed(error=error.record, status=error.status))
+            self.events.add(TurnFailed(error=error.record, status=error.status))
         finally:
-            self._ended = True
-            async with self._news:
-                self._news.notify_all()
-
-    async def _add(self, event: TurnEvent) -> None:
-        self._events.append(event)
-        async with self._news:
-            self._news.notify_all()
+            self.events.close()
 
 
 class TurnRunner:
@@ -63,10 +55,9 @@ class TurnRunner:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, events: AsyncGenerator[TurnEvent, None]) -> Turn:
-        turn = Turn()
-        task = asyncio.create_task(turn.play(events))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        turn = Turn(events)
+        self._tasks.add(turn.task)
+        turn.task.add_done_callback(self._tasks.discard)
         return turn
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorRecord
-from shared.jobs import Frozen, JobKind, JobOutput
+from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput
 
 
 class TextDelta(Frozen):
@@ -18,10 +18,18 @@ class TextDelta(Frozen):
     text: str
 
 
+class TextEnded(Frozen):
+    """The text before a tool call is complete: what comes next stands apart from it."""
+
+    type: Literal["text_ended"] = "text_ended"
+
+
 class ToolCalled(Frozen):
     """The VLM called a tool; its arguments have been validated."""
 
     type: Literal["tool_called"] = "tool_called"
+    id: str
+    """The call's own id as an item of the conversation."""
     call_id: str
     name: str
     arguments: dict[str, object]
@@ -31,6 +39,7 @@ class FunctionCalled(Frozen):
     """The VLM called a function that the client brought along. The turn ends; its output comes with the next one."""
 
     type: Literal["function_called"] = "function_called"
+    id: str
     call_id: str
     name: str
     arguments: str
@@ -38,10 +47,25 @@ class FunctionCalled(Frozen):
 
 
 class PictureShown(Frozen):
-    """A picture was set into the answer's text; this is its link once more, for APIs that list pictures apart."""
+    """A call made a picture that the person is to see."""
 
     type: Literal["picture_shown"] = "picture_shown"
+    id: str
+    call_id: str
+    alt: str
+    """What it shows, in words."""
+    artifact: ArtifactId
     link: str
+
+
+class ToolReturned(Frozen):
+    """A tool call is over: its result joins the conversation."""
+
+    type: Literal["tool_returned"] = "tool_returned"
+    id: str
+    call_id: str
+    error: ErrorRecord | None = None
+    """Why it could not be done, which the VLM is told."""
 
 
 class JobQueued(Frozen):
@@ -50,6 +74,8 @@ class JobQueued(Frozen):
     type: Literal["job_queued"] = "job_queued"
     job_id: str
     kind: JobKind
+    call_id: str | None = None
+    """The tool call that it serves; None where no VLM asked for it."""
 
 
 class JobStarted(Frozen):
@@ -123,9 +149,15 @@ class TurnFailed(Frozen):
     """The HTTP status that this error has where no byte of the answer was sent yet."""
 
 
-JobEvent = Annotated[
-    JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed, Field(discriminator="type")
-]
-TurnEvent = TextDelta | ToolCalled | FunctionCalled | PictureShown | JobEvent | TurnCompleted | TurnFailed
+class TurnCancelled(Frozen):
+    """Somebody stopped the turn."""
+
+    type: Literal["turn_cancelled"] = "turn_cancelled"
+
+
+AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed
+JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
+TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
+TurnEvent = TextDelta | TextEnded | ToolCalled | FunctionCalled | PictureShown | ToolReturned | AnyJobEvent | TurnEnd
 
 job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

@@ -14,9 +14,21 @@ from typing import Any
 
 from orchestrator.api.errors import error_body
 from orchestrator.api.models import MODEL
+from orchestrator.links import markdown_image
 from orchestrator.turns import Turn
 from shared.errors import DiptychError
-from shared.events import FunctionCalled, PictureShown, TextDelta, TurnCompleted, TurnEvent, TurnFailed, Usage
+from shared.events import (
+    AnyJobEvent,
+    FunctionCalled,
+    PictureShown,
+    TextDelta,
+    TextEnded,
+    ToolCalled,
+    TurnCompleted,
+    TurnEvent,
+    TurnFailed,
+    Usage,
+)
 
 KEEP_ALIVE_S = 15.0
 
@@ -48,10 +60,9 @@ async def whole(turn: Turn) -> dict[str, Any]:
     """The answer in one piece. Raises DiptychError where the turn failed."""
     message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
     completed: TurnCompleted | None = None
-    async for event in turn.follow():
-        if isinstance(event, TextDelta):
-            message["content"] += event.text
-        elif isinstance(event, PictureShown):
+    async for event in turn.events.follow():
+        message["content"] += _content(event)
+        if isinstance(event, PictureShown):
             message.setdefault("images", []).append(_image_part(event.link))
         elif isinstance(event, FunctionCalled):
             message.setdefault("tool_calls", []).append(_call_part(event))
@@ -94,7 +105,7 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
     envelope = _Envelope()
     role: dict[str, Any] = {"role": "assistant", "content": ""}
     calls = 0
-    async for event in turn.follow():
+    async for event in turn.events.follow():
         if isinstance(event, TurnFailed):
             raise _error_of(event)
         if isinstance(event, TurnCompleted):
@@ -106,7 +117,7 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
         calls += isinstance(event, FunctionCalled)
         if delta is not None:
             yield envelope.chunk(role | delta)
-        elif extended:
+        elif extended and isinstance(event, ToolCalled | AnyJobEvent):
             yield envelope.chunk(role, diptych=event.model_dump(mode="json"))
         else:
             continue
@@ -115,11 +126,21 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
 
 def _delta(event: TurnEvent, calls: int) -> dict[str, Any] | None:
     """What standard clients see of an event; `calls` is how many function calls came before it."""
-    if isinstance(event, TextDelta):
-        return {"content": event.text}
     if isinstance(event, FunctionCalled):
         return {"tool_calls": [{"index": calls} | _call_part(event)]}
-    return {"images": [_image_part(event.link)]} if isinstance(event, PictureShown) else None
+    content = _content(event)
+    if isinstance(event, PictureShown):
+        return {"content": content, "images": [_image_part(event.link)]}
+    return {"content": content} if content else None
+
+
+def _content(event: TurnEvent) -> str:
+    """What an event adds to the answer's text."""
+    if isinstance(event, TextDelta):
+        return event.text
+    if isinstance(event, PictureShown):
+        return f"{markdown_image(event.alt, event.link)}\n\n"
+    return "\n\n" if isinstance(event, TextEnded) else ""
 
 
 async def frames(first: "asyncio.Future[bytes]", rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestrator.conversation import Conversation
 from orchestrator.dispatch import JobDispatcher
+from orchestrator.items import PictureMade, TextFound, ToolResult
 from orchestrator.links import Links
 from shared.errors import DeadlineExceeded, ErrorRecord
 from shared.events import JobEvent, JobFailed
@@ -75,20 +76,22 @@ class Outcome:
 
     told: dict[str, Any]
     """For the VLM."""
-    shown: str = ""
-    """Markdown for the person, set into the answer at once."""
-    image_link: str | None = None
-    """Link to a picture that was made."""
+    picture: PictureMade | None = None
+    alt: str | None = None
+    """What the picture shows, in words; None: it is not for the person to see."""
+    text: TextFound | None = None
 
-    @property
-    def as_json(self) -> str:
-        return json.dumps(self.told, ensure_ascii=False)
+    def as_result(self, call_id: str) -> ToolResult:
+        told = json.dumps(self.told, ensure_ascii=False)
+        return ToolResult(call_id=call_id, output=told, picture=self.picture, text=self.text)
 
 
 class Tool(Protocol):
     name: ClassVar[str]
     description: ClassVar[str]
     arguments: ClassVar[type[Arguments]]
+    item_prefix: ClassVar[str]
+    """What the ids of its calls begin with."""
 
     def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
         """The JSON schema of the arguments in this conversation; None: not offered in it."""

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from orchestrator.conversation import Conversation
-from orchestrator.links import markdown_image
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_of
 from shared.events import JobEvent, JobFinished
 from shared.jobs import MAX_SEED, GeneratedImage, GenerateImage
@@ -26,6 +25,7 @@ class GenerateImageTool:
         "tell the user, with {{image_1:unknown}} standing for them."
     )
     arguments: ClassVar[type[Arguments]] = GenerateImageArguments
+    item_prefix: ClassVar[str] = "ig"
 
     def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
         return schema_of(self.arguments)
@@ -52,13 +52,12 @@ class GenerateImageTool:
 
     @staticmethod
     def _outcome(context: ToolContext, prompt: str, image: GeneratedImage) -> Outcome:
-        handle = context.conversation.add_image(image.artifact, seen=False, unknown_words=image.unknown_words)
-        told: dict[str, Any] = {"image": handle, "width": image.width, "height": image.height, "seed": image.seed}
+        made = context.conversation.add_picture(image.artifact, unknown_words=image.unknown_words)
+        told: dict[str, Any] = {"image": made.handle, "width": image.width, "height": image.height, "seed": image.seed}
         if (image.native_width, image.native_height) != (image.width, image.height):
             told["native_size"] = f"{image.native_width}x{image.native_height}"
         if image.tokens_dropped:
             told["note"] = "The prompt is longer than the painter can take in; its end had no effect."
         if image.unknown_words:
             told["unknown_words"] = image.unknown_words
-        link = context.links.link(image.artifact)
-        return Outcome(told=told, shown=markdown_image(prompt, link), image_link=link)
+        return Outcome(told=told, picture=made, alt=prompt)

@@ -25,6 +25,7 @@ class ReadTextTool:
         "{{text_1:3-5}} for its lines 3 to 5."
     )
     arguments: ClassVar[type[Arguments]] = ReadTextArguments
+    item_prefix: ClassVar[str] = "rt"
 
     def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
         if not conversation.images:
@@ -50,12 +51,13 @@ class ReadTextTool:
             return Outcome(told={"lines": 0, "content": "", "note": "No text was found in the picture."})
         mean = sum(line.confidence for line in read.lines) / len(read.lines)
         numbered = "\n".join(f"{number}: {line.text}" for number, line in enumerate(read.lines, 1))
+        found = context.conversation.add_text(read)
         told: dict[str, Any] = {
-            "text": context.conversation.add_text(read),
+            "text": found.handle,
             "lines": len(read.lines),
             "confidence": round(mean, 3),
             "content": numbered[: context.result_chars],
         }
         if len(numbered) > context.result_chars:
             told["note"] = "The content is cut off here; the handle stands for all of it."
-        return Outcome(told=told)
+        return Outcome(told=told, text=found)

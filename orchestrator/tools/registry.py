@@ -26,6 +26,11 @@ def schemas(conversation: Conversation) -> list[dict[str, Any]]:
     return found
 
 
+def item_prefix(name: str) -> str:
+    """What the ids of calls to that tool begin with."""
+    return next((tool.item_prefix for tool in TOOLS if tool.name == name), "tc")
+
+
 def validate(name: str, arguments: str) -> tuple[Tool, Arguments]:
     """The tool and its arguments. Raises ToolArgumentsInvalid with a sentence that the VLM can act on."""
     tool = next((tool for tool in TOOLS if tool.name == name), None)

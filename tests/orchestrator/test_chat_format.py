@@ -43,6 +43,6 @@ async def test_a_turn_goes_on_when_its_client_leaves_and_can_be_followed_from_th
     await leaving.aclose()
     gate.set()
     await asyncio.wait_for(done.wait(), 5)
-    again = [event.type async for event in turn.follow()]
+    again = [event.type async for event in turn.events.follow()]
     assert again == ["text_delta", "text_delta", "turn_completed"]
     await runner.close()

@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.conversation import Conversation
 from orchestrator.handles import HandleFilter, fenced
+from orchestrator.items import ToolResult
 from shared.jobs import TextLine, TextRead
 
 LINES = ("first line", "second ``` line", "third")
@@ -20,8 +21,9 @@ READ = TextRead(
 def resolve(store):
     conversation = Conversation(store, max_images=4)
     conversation.add_text(READ)
-    conversation.add_image("a.png", seen=True, unknown_words=("zeppelin", "moat"))
-    conversation.add_image("b.png", seen=True)
+    made = conversation.add_picture(f"{0:064x}.png", unknown_words=("zeppelin", "moat"))
+    conversation.append(ToolResult(call_id="call_1", output="{}", picture=made))
+    conversation.add_image(f"{1:064x}.png")
     return conversation.resolve
 
 

@@ -6,15 +6,26 @@ import json
 import pytest
 
 from orchestrator.calls import Bounds
-from orchestrator.conversation import Conversation, ImagePart, TextPart
+from orchestrator.conversation import Conversation
 from orchestrator.handles import fenced
+from orchestrator.items import TextPart, items_adapter
 from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
 from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefused, VlmUnavailable
-from shared.events import FunctionCalled, JobFailed, PictureShown, TextDelta, ToolCalled, TurnCompleted, Usage
+from shared.events import (
+    FunctionCalled,
+    JobFailed,
+    JobQueued,
+    PictureShown,
+    TextDelta,
+    ToolCalled,
+    ToolReturned,
+    TurnCompleted,
+    Usage,
+)
 from tests.conftest import png
 
 NONE = Functions()
@@ -28,8 +39,7 @@ def call(name, number=0, **arguments):
 @pytest.fixture
 def conversation(store):
     conversation = Conversation(store, max_images=4)
-    handle = conversation.add_image(store.put(png(), "image/png"), seen=True)
-    conversation.add_user([ImagePart(handle=handle), TextPart(text="please")])
+    conversation.add_user([conversation.add_image(store.put(png(), "image/png")), TextPart(text="please")])
     return conversation
 
 
@@ -38,7 +48,7 @@ def run(conversation, dispatcher, links):
     async def run(*answers, bounds=BOUNDS, options=None, functions=NONE, **dispatched):
         vlm = ScriptedVlm(answers)
         context = ToolContext(
-            conversation=conversation,
+            conversation=dispatched.get("conversation", conversation),
             dispatcher=dispatched.get("dispatcher", dispatcher),
             links=links,
             options=options or PaintingOptions(),
@@ -68,12 +78,14 @@ async def test_a_drawing_becomes_a_job_a_link_and_a_result(run, conversation, le
     events, vlm = await run([call("generate_image", prompt=" a cat ")], [VlmText(text="Done.")])
     called = next(event for event in events if isinstance(event, ToolCalled))
     assert called.arguments == {"prompt": "a cat", "negative_prompt": ""}
-    link = next(event for event in events if isinstance(event, PictureShown)).link
-    assert text_of(events) == f"![a cat]({link})\n\nDone."
+    shown = next(event for event in events if isinstance(event, PictureShown))
+    assert (shown.alt, shown.id, shown.call_id) == ("a cat", called.id, called.call_id)
+    assert called.id.startswith("ig_")
+    assert text_of(events) == "Done."
     job_id = next(event.job_id for event in events if event.type == "job_finished")
     job = ledger.get(job_id)
     assert (job.status, job.input.prompt) == ("done", "a cat")
-    assert links.artifact_of(link) == job.output.artifact == conversation.images["image_2"]
+    assert links.artifact_of(shown.link) == shown.artifact == job.output.artifact == conversation.images["image_2"]
     told = json.loads(vlm.asked[1][0][-1]["content"])
     assert told == {"image": "image_2", "width": 16, "height": 16, "seed": job.input.seed}
 
@@ -110,14 +122,13 @@ async def test_read_text_is_quoted_by_handle_and_cut_only_for_the_vlm(run):
     assert "note" in told
 
 
-async def test_tools_are_offered_only_where_they_can_work(run, conversation):
+async def test_tools_are_offered_only_where_they_can_work(run, store):
     _, vlm = await run([VlmText(text="x")])
     offered = {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1].tools}
     assert offered["read_text"]["properties"]["image"]["enum"] == ["image_1"]
-    conversation.images.clear()
-    conversation.items.clear()
-    conversation.add_user([TextPart(text="hello")])
-    _, vlm = await run([VlmText(text="x")])
+    without = Conversation(store, max_images=4)
+    without.add_user([TextPart(text="hello")])
+    _, vlm = await run([VlmText(text="x")], conversation=without)
     assert [tool["function"]["name"] for tool in vlm.asked[0][1].tools] == ["generate_image"]
 
 
@@ -270,3 +281,32 @@ async def test_a_picture_of_this_conversation_is_seen_with_the_next_message(run,
     assert [part["type"] for part in content] == ["text", "image_url", "text"]
     assert content[0]["text"] == "image_2: "
     assert content[1]["image_url"]["url"].startswith("data:image/png;base64,")
+
+
+async def test_a_stored_conversation_goes_on_where_it_was(run, conversation, store):
+    calls = [call("generate_image", 0, prompt="a zeppelin"), call("read_text", 1, image="image_1")]
+    await run(calls, [VlmText(text="Here.")])
+    stored = items_adapter.dump_json(conversation.items)
+    again = Conversation.from_items(items_adapter.validate_json(stored), store, max_images=4)
+    assert (again.items, again.images, again.texts) == (conversation.items, conversation.images, conversation.texts)
+    assert again.unseen == ["image_2"]
+    again.add_user([TextPart(text="what is in it?")])
+    assert again.unseen == []
+    events, vlm = await run([VlmText(text="{{image_2:unknown}} {{text_1:2}}")], conversation=again)
+    assert text_of(events) == "“zeppelin” line 2"
+    assert vlm.asked[0][0][-1]["content"][0]["text"] == "image_2: "
+
+
+async def test_the_jobs_events_name_the_call_that_they_serve_and_each_call_returns_once(run):
+    calls = [call("generate_image", 0, prompt="a cat"), call("generate_image", 1, prompt="a dog")]
+    events, _ = await run(calls, [VlmText(text="Both.")])
+    called = {event.call_id for event in events if isinstance(event, ToolCalled)}
+    assert {event.call_id for event in events if isinstance(event, JobQueued)} == called
+    assert sorted(event.call_id for event in events if isinstance(event, ToolReturned)) == sorted(called)
+
+
+async def test_text_before_a_call_is_told_apart_from_what_follows(run):
+    events, _ = await run([VlmText(text="Wait."), call("generate_image", prompt="a cat")], [VlmText(text="Done.")])
+    kinds = [event.type for event in events if not event.type.startswith("job")]
+    expected = ["text_delta", "text_ended", "tool_called", "picture_shown", "tool_returned", "text_delta"]
+    assert kinds == [*expected, "turn_completed"]

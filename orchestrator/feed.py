@@ -1,0 +1,43 @@
+"""What happens, kept in order while it is followed: each follower gets all of it, from wherever it begins."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Feed(Generic[T]):
+    """A list that grows until it is closed. For one event loop."""
+
+    def __init__(self) -> None:
+        self._entries: list[T] = []
+        self._closed = False
+        self._news = asyncio.Event()
+
+    def add(self, entry: T) -> None:
+        self._entries.append(entry)
+        self._wake()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._closed = True
+        self._wake()
+
+    async def follow(self) -> AsyncIterator[T]:
+        """All entries from the first one on; ends after the last one."""
+        position = 0
+        while True:
+            news = self._news
+            while position < len(self._entries):
+                yield self._entries[position]
+                position += 1
+                news = self._news
+            if self._closed:
+                return
+            await news.wait()
+
+    def _wake(self) -> None:
+        """Each waiter holds the event of its time, so that none misses what came in between."""
+        self._news.set()
+        self._news = asyncio.Event()

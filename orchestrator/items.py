@@ -1,0 +1,86 @@
+"""The items of a conversation: what was said, called and found out. Self-contained, so that they can be stored.
+
+Pictures and texts are known by handles (`image_1`, `text_1`); an item holds the artifact or the exact text behind
+every handle that it brings in. Knows no wire format.
+"""
+
+import secrets
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from shared.jobs import ArtifactId, Frozen, TextRead
+
+
+class TextPart(Frozen):
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ImagePart(Frozen):
+    """A picture: shown to the VLM in a user's message, named by its handle in an assistant's."""
+
+    type: Literal["image"] = "image"
+    handle: str
+    artifact: ArtifactId
+
+
+class Message(Frozen):
+    """Something said."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Annotated[TextPart | ImagePart, Field(discriminator="type")], ...]
+
+    @property
+    def text(self) -> str:
+        """Its text, with handles in place of pictures."""
+        return "".join(part.text if isinstance(part, TextPart) else f"[{part.handle}]" for part in self.parts)
+
+
+class ToolCall(Frozen):
+    """The VLM's wish, as it wrote it: `arguments` is JSON text, not yet validated."""
+
+    type: Literal["tool_call"] = "tool_call"
+    id: str
+    """The item's own id: `fc_…` for a client's function, `ig_…` for a picture to be made."""
+    call_id: str
+    """What its result names."""
+    name: str
+    arguments: str
+
+
+class PictureMade(Frozen):
+    """A picture that a tool made."""
+
+    handle: str
+    artifact: ArtifactId
+    unknown_words: tuple[str, ...] = ()
+    """Words of its prompt that the painter does not know."""
+    seen: bool = False
+    """Whether the VLM is shown it together with the result; else with the next message of the user's."""
+
+
+class TextFound(Frozen):
+    """Exact text that a tool read."""
+
+    handle: str
+    read: TextRead
+
+
+class ToolResult(Frozen):
+    """What came of a call, as JSON text for the VLM, and what it brought in."""
+
+    type: Literal["tool_result"] = "tool_result"
+    call_id: str
+    output: str
+    picture: PictureMade | None = None
+    text: TextFound | None = None
+
+
+Item = Annotated[Message | ToolCall | ToolResult, Field(discriminator="type")]
+items_adapter: TypeAdapter[tuple[Item, ...]] = TypeAdapter(tuple[Item, ...])
+
+
+def new_item_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(24)}"
