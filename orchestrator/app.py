@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from orchestrator.api import artifacts, chat_completions, health, jobs, models
+from orchestrator.api import artifacts, chat_completions, files, health, jobs, models
 from orchestrator.api.errors import ShapeErrors, install_error_handlers
 from orchestrator.dispatch import CeleryJobDispatcher
+from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.reconciler import Reconciler
+from orchestrator.records.files import FileRecords
 from orchestrator.settings import OrchestratorSettings, is_loopback
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -32,9 +34,12 @@ from shared.task_queue import make_celery
 async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Services]:
     """Everything that requests use, with the reconciler running beside them."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(open_engine(settings.ledger_url))
-    await asyncio.to_thread(ledger.create_tables)
+    engine = open_engine(settings.ledger_url)
+    ledger, file_records = Ledger(engine), FileRecords(engine)
+    for records in (ledger, file_records):
+        await asyncio.to_thread(records.create_tables)
     store = DirectoryArtifactStore(settings.artifact_folder)
+    uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
     celery = make_celery(settings.redis_url)
     vlm = OpenAICompatibleVlm(
@@ -55,7 +60,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             dispatcher=CeleryJobDispatcher(celery, ledger, events, client, settings.worker_grace_s),
             vlm=vlm,
             links=Links(settings.base_url, link_secret(settings.data)),
-            uploads=Uploads(store),
+            uploads=uploads,
+            files=Files(file_records, store, uploads),
             turns=turns,
         )
         await turns.close()
@@ -79,7 +85,7 @@ def create_app(
 
     app = FastAPI(title="Diptych", lifespan=lifespan)
     install_error_handlers(app)
-    for module in (chat_completions, models, jobs, artifacts, health):
+    for module in (chat_completions, files, models, jobs, artifacts, health):
         app.include_router(module.router)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 1024 * 1024)
     if is_loopback(settings.host):  # a page of another site must not reach us through a name of its own

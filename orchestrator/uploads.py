@@ -1,4 +1,5 @@
-"""Pictures that clients send: decoded in a limited process, stored without metadata, known again by their bytes.
+"""Pictures and PDFs that clients send: decoded in a limited process, stored without metadata, known again by their
+bytes.
 
 Stateless clients send the same picture with every turn; a small memory spares decoding it again.
 """
@@ -17,18 +18,32 @@ DECODERS = 2
 class Uploads:
     def __init__(self, store: ArtifactStore) -> None:
         self._store = store
-        self._known: OrderedDict[bytes, str] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
         self._slots = asyncio.Semaphore(DECODERS)
 
     async def keep(self, data_url: str) -> str:
         """The artifact id of the picture in a data URL. Raises InvalidImage, RemoteImageRefused."""
         declared, data = imaging.parse_data_url(data_url)
+        return await self.keep_picture(data, declared)
+
+    async def keep_picture(self, data: bytes, declared: str | None = None) -> str:
+        """The artifact id of a picture. Raises InvalidImage."""
+        return (await self._keep(data, declared, pdf=False))[0]
+
+    async def keep_document(self, data: bytes) -> tuple[str, ...]:
+        """The artifact ids of a PDF's pages, in order; of a picture, just its own. Raises InvalidFile, InvalidImage."""
+        return await self._keep(data, None, pdf=imaging.is_pdf(data))
+
+    async def _keep(self, data: bytes, declared: str | None, *, pdf: bool) -> tuple[str, ...]:
         digest = hashlib.sha256(f"{declared}\n".encode() + data).digest()
         if digest not in self._known:
             async with self._slots:
-                decoded = await asyncio.to_thread(imaging.decode, data, declared)
-            self._known[digest] = await asyncio.to_thread(self._store.put, decoded.png, "image/png")
+                self._known[digest] = await asyncio.to_thread(self._decode, data, declared, pdf)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(digest)
         return self._known[digest]
+
+    def _decode(self, data: bytes, declared: str | None, pdf: bool) -> tuple[str, ...]:
+        decoded = imaging.render_pdf(data) if pdf else (imaging.decode(data, declared),)
+        return tuple(self._store.put(picture.png, "image/png") for picture in decoded)

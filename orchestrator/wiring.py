@@ -8,6 +8,7 @@ import redis.asyncio
 from fastapi import Depends, Request
 
 from orchestrator.dispatch import JobDispatcher
+from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
@@ -28,6 +29,7 @@ class Services:
     vlm: VisionLanguageModel
     links: Links
     uploads: Uploads
+    files: Files
     turns: TurnRunner
 
 

@@ -1,4 +1,4 @@
-"""Where pictures are kept: content-addressed, written once, never changed. Knows nothing of their meaning.
+"""Where pictures and uploaded files are kept: content-addressed, written once, never changed. Knows no meanings.
 
 An artifact's id is the SHA-256 of its bytes and its ending. `ArtifactStore` is the seam for other places (S3).
 """
@@ -12,9 +12,15 @@ from typing import Protocol
 
 from shared.errors import NotFound
 
-MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "pdf": "application/pdf",
+}
 ENDINGS = {media_type: ending for ending, media_type in MEDIA_TYPES.items()}
-ID_PATTERN = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
+ID_PATTERN = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|pdf)")
 
 
 def media_type_of(artifact_id: str) -> str:

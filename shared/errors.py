@@ -3,11 +3,12 @@
 DiptychError                    500  something went wrong here; details are in the log only
 ├── InvalidRequest              400  the request itself is at fault
 │   ├── InvalidImage            400  not a readable image, or over a limit
+│   ├── InvalidFile             400  not a readable PDF, over a limit, or of a type that is not served
 │   ├── RemoteImageRefused      400  an image URL that is not a data URL
 │   ├── ContextTooLong          400  the conversation does not fit the VLM
 │   ├── BodyTooLarge            413  more bytes than a request may have
 │   ├── UnknownModel            404  the model asked for is not served here
-│   └── NotFound                404  no such job or artifact
+│   └── NotFound                404  no such job, file or artifact
 ├── Unauthorized                401  the key is missing or wrong
 ├── LinkInvalid                 403  an artifact link whose signature is wrong
 ├── Conflict                    409  the thing is no longer in a state that allows this
@@ -65,6 +66,10 @@ class InvalidRequest(DiptychError):
 
 class InvalidImage(InvalidRequest):
     code = "invalid_image"
+
+
+class InvalidFile(InvalidRequest):
+    code = "invalid_file"
 
 
 class RemoteImageRefused(InvalidRequest):

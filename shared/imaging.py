@@ -1,6 +1,7 @@
-"""The only place that opens untrusted pixels: PNG, JPEG, WebP and GIF (first frame), decoded in a limited process.
+"""The only place that opens untrusted pixels: PNG, JPEG, WebP and GIF (first frame), and the pages of PDFs, decoded in
+a limited process.
 
-What comes out is an upright RGB picture without any metadata, as a PNG. Decoder errors never reach the caller's
+What comes out are upright RGB pictures without any metadata, as PNGs. Decoder errors never reach the caller's
 text: a library's message can carry addresses (CVE-2026-22778). Knows nothing of where pictures are kept.
 """
 
@@ -12,41 +13,22 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
-from shared.errors import InvalidImage, RemoteImageRefused
+from shared.errors import DiptychError, InvalidFile, InvalidImage, RemoteImageRefused
+from shared.imaging_limits import FILE_MESSAGES, MAX_BYTES, MAX_PDF_BYTES, MESSAGES, PDF, PICTURE
 
 CHILD = Path(__file__).with_name("imaging_child.py")
-MAX_BYTES = 20 * 1024 * 1024
-WALL_SECONDS = 20
-LIMITS = {
-    "max_pixels": 40_000_000,
-    "max_side": 16_384,
-    "min_side": 8,
-    "max_aspect": 20,
-    "memory_bytes": 1 << 30,
-    "cpu_seconds": 10,
-}
 MAGIC = {
     "image/png": re.compile(rb"^\x89PNG\r\n\x1a\n"),
     "image/jpeg": re.compile(rb"^\xff\xd8\xff"),
     "image/webp": re.compile(rb"^RIFF.{4}WEBP", re.DOTALL),
     "image/gif": re.compile(rb"^GIF8[79]a"),
-}
-MESSAGES = {
-    "invalid_image": "The image could not be decoded. Send an undamaged PNG, JPEG, WebP or GIF.",
-    "image_too_large": "The image has too many pixels: at most 40 megapixels and 16384 on a side. Scale it down.",
-    "image_too_small": "The image is too small: each side must have at least 8 pixels.",
-    "invalid_image_aspect": "The image is too long and thin: one side may be at most 20 times the other. Crop it.",
-    "image_file_too_large": "The image file is larger than 20 MiB. Compress it or scale it down.",
-    "empty_image_file": "The image is empty.",
-    "unsupported_image_media_type": "The image is not in a supported format. Send a PNG, JPEG, WebP or GIF.",
-    "invalid_image_format": "The image is not of the type that its data URL names. Correct the type.",
-    "invalid_base64_image": "The image's data URL is not valid base64.",
-    "invalid_image_url": "Only data URLs (data:image/png;base64,…) are accepted; remote images are not fetched.",
 }
 DATA_URL = re.compile(r"^data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<base64>;base64)?,(?P<body>.*)$", re.DOTALL)
 
@@ -62,6 +44,10 @@ class Decoded:
 
 def refusal(code: str) -> InvalidImage:
     return InvalidImage(MESSAGES[code], code=code)
+
+
+def file_refusal(code: str) -> InvalidFile:
+    return InvalidFile(FILE_MESSAGES[code], code=code)
 
 
 def parse_data_url(url: str) -> tuple[str | None, bytes]:
@@ -83,11 +69,15 @@ def parse_data_url(url: str) -> tuple[str | None, bytes]:
 
 
 def sniff(data: bytes) -> str:
-    """The media type that the first bytes show. Raises InvalidImage for anything that is not supported."""
+    """The media type that the first bytes show. Raises InvalidImage for anything that is not a supported picture."""
     for media_type, magic in MAGIC.items():
         if magic.match(data):
             return media_type
     raise refusal("unsupported_image_media_type")
+
+
+def is_pdf(data: bytes) -> bool:
+    return data.startswith(b"%PDF-")
 
 
 def decode(data: bytes, declared: str | None = None) -> Decoded:
@@ -103,16 +93,53 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     actual = sniff(data)
     if declared is not None and declared.lower().replace("image/jpg", "image/jpeg") != actual:
         raise refusal("invalid_image_format")
-    command = [sys.executable, "-I", str(CHILD), json.dumps(LIMITS)]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=WALL_SECONDS, env={}, check=False)
+        (picture,) = _limited("picture", data, PICTURE)
+    except _ChildRefused as refused:
+        raise refusal(refused.code if refused.code in MESSAGES else "invalid_image") from None
+    return picture
+
+
+def render_pdf(data: bytes) -> tuple[Decoded, ...]:
+    """The pages of an untrusted PDF, in order, in a process limited like that of pictures. Blocks for seconds.
+
+    Raises:
+        InvalidFile: with one of the codes in FILE_MESSAGES.
+    """
+    if len(data) > MAX_PDF_BYTES:
+        raise file_refusal("pdf_file_too_large")
+    try:
+        return _limited("pdf", data, PDF)
+    except _ChildRefused as refused:
+        raise file_refusal(refused.code if refused.code in FILE_MESSAGES else "invalid_pdf") from None
+
+
+class _ChildRefused(DiptychError):
+    """The decoding process gave no picture; `code` is what it said."""
+
+
+def _limited(kind: Literal["picture", "pdf"], data: bytes, limits: dict[str, int]) -> tuple[Decoded, ...]:
+    command = [sys.executable, "-I", str(CHILD), json.dumps(limits), kind]
+    wall = limits["wall_seconds"]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=wall, env={}, check=False)
     except subprocess.TimeoutExpired:
-        raise refusal("invalid_image") from None
+        raise _ChildRefused("The decoder took too long.", code="timeout") from None
     if done.returncode != 0:
-        code = done.stdout.decode("ascii", "replace") if done.returncode == 3 else "invalid_image"
-        raise refusal(code if code in MESSAGES else "invalid_image")
-    width, height = struct.unpack(">II", done.stdout[16:24])  # a PNG's IHDR, which comes first
-    return Decoded(png=done.stdout, width=width, height=height)
+        code = done.stderr.decode("ascii", "replace").rpartition("\n")[2]
+        raise _ChildRefused("The decoder refused, or was stopped.", code=code)
+    return tuple(_pictures(done.stdout))
+
+
+def _pictures(output: bytes) -> Iterator[Decoded]:
+    """What the child wrote: each PNG after its length."""
+    at = 0
+    while at < len(output):
+        end = at + 4 + struct.unpack_from(">I", output, at)[0]
+        png = output[at + 4 : end]
+        width, height = struct.unpack_from(">II", png, 16)  # a PNG's IHDR, which comes first
+        yield Decoded(png=png, width=width, height=height)
+        at = end
 
 
 def open_own(png: bytes) -> Image.Image:

@@ -1,20 +1,23 @@
-"""Decodes one untrusted picture in its own process: bytes in on stdin, PNG (or exit code 3 and a code) out on stdout.
+"""Decodes one untrusted file in its own process: bytes in on stdin; out on stdout come PNGs, each after its length in
+four bytes (a picture gives one, a PDF one for each page); or exit code 3, and a code as the last line of stderr.
 
 Run by path with `python -I`, never imported: it must load nothing of ours, and the limits it sets are for its
-whole process. Formats, limits and messages are decided by shared/imaging.py, which starts it.
+whole process. Formats are decided by shared/imaging.py, which starts it; shared/imaging_limits.py has limits and codes.
 """
 
 import io
 import json
 import resource
+import struct
 import sys
 import warnings
+from collections.abc import Iterator
 
 from PIL import Image, ImageOps
 
 
 class Refused(Exception):
-    """The picture is not accepted; the argument is one of imaging.MESSAGES."""
+    """The file is not accepted; the argument is a code of shared/imaging_limits.py."""
 
 
 def limit(memory_bytes: int, cpu_seconds: int) -> None:
@@ -44,36 +47,67 @@ def flatten(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def decode(data: bytes, limits: dict[str, int]) -> bytes:
-    """The first frame, upright, as a PNG without any metadata."""
+def encode(image: Image.Image) -> bytes:
+    """An RGB picture as a PNG without any metadata."""
+    out = io.BytesIO()
+    Image.frombytes("RGB", image.size, image.tobytes()).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def decode_picture(data: bytes, limits: dict[str, int]) -> Iterator[bytes]:
+    """The first frame, upright."""
+    Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
         check_size(*image.size, limits)
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        clean = Image.frombytes("RGB", upright.size, flatten(upright).tobytes())
-    out = io.BytesIO()
-    clean.save(out, "PNG", compress_level=1)
-    return out.getvalue()
+        yield encode(flatten(ImageOps.exif_transpose(image)))
+
+
+def page_scale(width: float, height: float, limits: dict[str, int]) -> float:
+    """Pixels per point (1/72 inch): as many as asked for, fewer where the page would be over its bounds."""
+    if min(width, height) < limits["min_side"] or max(width, height) > limits["max_aspect"] * min(width, height):
+        raise Refused("invalid_pdf_page")
+    within = min(limits["page_side"] / max(width, height), (limits["page_pixels"] / (width * height)) ** 0.5)
+    return min(limits["page_dpi"] / 72, within)
+
+
+def render_pages(data: bytes, limits: dict[str, int]) -> Iterator[bytes]:
+    """Every page, with its annotations and filled forms."""
+    import pypdfium2  # noqa: PLC0415 - loading it would cost every picture its time, and its part of the memory
+
+    try:
+        pdf = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise Refused("pdf_encrypted" if "password" in str(error).lower() else "invalid_pdf") from None
+    if not 0 < len(pdf) <= limits["max_pages"]:
+        raise Refused("pdf_too_many_pages" if len(pdf) else "invalid_pdf")
+    pdf.init_forms()
+    for page in pdf:
+        image = page.render(scale=page_scale(*page.get_size(), limits)).to_pil()  # pyright: ignore[reportArgumentType]
+        yield encode(image.convert("RGB"))
+        page.close()
+
+
+DECODERS = {"picture": decode_picture, "pdf": render_pages}
 
 
 def main() -> int:
     limits = json.loads(sys.argv[1])
     limit(limits["memory_bytes"], limits["cpu_seconds"])
     warnings.simplefilter("error", Image.DecompressionBombWarning)
-    Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     try:
-        png = decode(sys.stdin.buffer.read(), limits)
+        for png in DECODERS[sys.argv[2]](sys.stdin.buffer.read(), limits):
+            sys.stdout.buffer.write(struct.pack(">I", len(png)) + png)
     except Refused as refusal:
-        sys.stdout.write(str(refusal))
-        return 3
+        code = str(refusal)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        sys.stdout.write("image_too_large")
-        return 3
+        code = "image_too_large"
     except Exception:  # whatever a decoder does with hostile bytes, the answer is the same
-        sys.stdout.write("invalid_image")
-        return 3
-    sys.stdout.buffer.write(png)
-    return 0
+        code = ""
+    else:
+        return 0
+    sys.stderr.write(f"\n{code}")
+    return 3
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from PIL import Image
 from cli.ports import free_port
 from cli.redis_server import find_binary
 from orchestrator.dispatch import InProcessDispatcher
+from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.records.files import FileRecords
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -42,11 +44,24 @@ class ListSink:
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(open_engine(f"sqlite:///{tmp_path}/ledger.db"))
+def engine(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(engine):
+    ledger = Ledger(engine)
     ledger.create_tables()
-    yield ledger
-    ledger.close()
+    return ledger
+
+
+@pytest.fixture
+def file_records(engine):
+    records = FileRecords(engine)
+    records.create_tables()
+    return records
 
 
 @pytest.fixture
@@ -93,10 +108,11 @@ def links():
 
 
 @pytest.fixture
-def make_services(ledger, store, dispatcher, links, tmp_path):
+def make_services(*, ledger, file_records, store, dispatcher, links, tmp_path):
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
+        uploads = Uploads(store)
         return Services(
             settings=OrchestratorSettings(data=tmp_path, **settings),
             ledger=ledger,
@@ -105,7 +121,8 @@ def make_services(ledger, store, dispatcher, links, tmp_path):
             dispatcher=served_by,
             vlm=vlm,
             links=links,
-            uploads=Uploads(store),
+            uploads=uploads,
+            files=Files(file_records, store, uploads),
             turns=TurnRunner(),
         )
 

@@ -3,11 +3,12 @@
 import base64
 import io
 
+import pypdfium2
 import pytest
 from PIL import Image
 
 from shared import imaging
-from shared.errors import InvalidImage, RemoteImageRefused
+from shared.errors import InvalidFile, InvalidImage, RemoteImageRefused
 
 
 def encoded(image: Image.Image, form: str, **options) -> bytes:
@@ -102,3 +103,64 @@ def test_broken_base64_is_refused():
     with pytest.raises(InvalidImage) as refused:
         imaging.parse_data_url("data:image/png;base64,@@@")
     assert refused.value.code == "invalid_base64_image"
+
+
+def pdf(*sizes):
+    """Blank pages of those sizes in points."""
+    document, out = pypdfium2.PdfDocument.new(), io.BytesIO()
+    for size in sizes:
+        document.new_page(*size)
+    document.save(out)
+    return out.getvalue()
+
+
+def locked_pdf():
+    """A PDF whose password is not the empty one."""
+    lock = b"<</Filter/Standard/V 1/R 2/P -4/O<" + b"11" * 32 + b">/U<" + b"22" * 32 + b">>>"
+    trailer = b"trailer<</Root 1 0 R/Size 4/ID[<33><33>]/Encrypt " + lock + b">>"
+    return pdf((99, 99)).replace(b"trailer", b"%", 1).partition(b"xref")[0] + trailer
+
+
+def test_each_page_of_a_pdf_is_rendered_at_150_dpi():
+    pages = imaging.render_pdf(pdf((432, 576), (144, 72)))
+    sizes = [(page.width, page.height) for page in pages]
+    assert sizes in ([(900, 1200), (300, 150)], [(901, 1200), (300, 150)])  # it rounds up, in floating point
+    assert imaging.open_own(pages[1].png).getpixel((9, 9)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(("size", "side"), [((14400, 14400), 2000), ((7200, 720), 2048)])
+def test_a_huge_page_is_rendered_smaller(size, side):
+    (page,) = imaging.render_pdf(pdf(size))
+    assert abs(max(page.width, page.height) - side) <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"%PDF-1.7 nothing", "invalid_pdf"),
+        (pdf((99, 99))[:200], "invalid_pdf"),
+        (pdf(), "invalid_pdf"),
+        (pdf((14400, 100)), "invalid_pdf_page"),
+        (pdf(*[(99, 99)] * 17), "pdf_too_many_pages"),
+        (b"%PDF-" + bytes(imaging.MAX_PDF_BYTES), "pdf_file_too_large"),
+        (locked_pdf(), "pdf_encrypted"),
+    ],
+)
+def test_a_pdf_that_cannot_be_used_is_refused_with_its_code(data, code):
+    with pytest.raises(InvalidFile) as refused:
+        imaging.render_pdf(data)
+    assert refused.value.code == code
+    assert refused.value.message == imaging.FILE_MESSAGES[code]
+
+
+def test_a_pdf_that_keeps_its_decoder_busy_is_stopped(monkeypatch):
+    strokes = b"".join(b"%d 0 m %d 9 l S\n" % (n % 99, n * 7 % 99) for n in range(150_000))
+    stream = b"4 0 obj<</Length %d>>stream\n%sendstream endobj\n" % (len(strokes), strokes)
+    page = b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R>>endobj\n"
+    tree = b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    busy = b"%PDF-1.4\n" + tree + page + stream + b"trailer<</Root 1 0 R>>"
+    assert len(imaging.render_pdf(busy)) == 1
+    monkeypatch.setitem(imaging.PDF, "cpu_seconds", 1)
+    with pytest.raises(InvalidFile) as refused:
+        imaging.render_pdf(busy)
+    assert refused.value.code == "invalid_pdf"
