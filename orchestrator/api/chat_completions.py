@@ -28,7 +28,7 @@ async def create_chat_completion(body: ChatRequest, services: ServicesDep, owner
     """Answer the last message of a conversation."""
     check_model(body.model)
     conversation = Conversation(services.store, services.settings.max_images)
-    await fill(conversation, body.messages, services.uploads, services.links)
+    await fill(conversation, body.messages, services, owner)
     turn = services.turns.start(_loop(body, conversation, services, owner).run())
     if not body.stream:
         return JSONResponse(await whole(turn))

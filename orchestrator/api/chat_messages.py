@@ -1,8 +1,8 @@
 """The messages of a chat completion's request, and the rule that every call of a function gets its output."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body, Text
 
@@ -23,6 +23,28 @@ class ImageContent(Body):
     image_url: ImageUrl
 
 
+class FileSource(Body):
+    """An uploaded file by its id, or a file inline as base64 or a data URL."""
+
+    file_id: str | None = None
+    file_data: str | None = None
+    filename: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.file_id is None) == (self.file_data is None):
+            raise ValueError("give either file_id or file_data")
+        return self
+
+
+class FileContent(Body):
+    type: Literal["file"]
+    file: FileSource
+
+
+UserContent = Annotated[TextContent | ImageContent | FileContent, Field(discriminator="type")]
+
+
 class SystemMessage(Body):
     role: Literal["system", "developer"]
     content: Text | list[TextContent]
@@ -30,7 +52,7 @@ class SystemMessage(Body):
 
 class UserMessage(Body):
     role: Literal["user"]
-    content: Text | list[Annotated[TextContent | ImageContent, Field(discriminator="type")]] = Field(min_length=1)
+    content: Text | list[UserContent] = Field(min_length=1)
 
 
 class CalledFunction(Body):
@@ -83,4 +105,4 @@ def check_outputs(messages: list[ChatMessage]) -> None:
 def says_something(message: UserMessage) -> bool:
     if isinstance(message.content, str):
         return bool(message.content.strip())
-    return any(isinstance(part, ImageContent) or part.text.strip() for part in message.content)
+    return any(not isinstance(part, TextContent) or part.text.strip() for part in message.content)
