@@ -13,11 +13,14 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from orchestrator.api import artifacts, chat_completions, files, health, jobs, models
 from orchestrator.api.errors import ShapeErrors, install_error_handlers
+from orchestrator.api.idempotency import Idempotency
+from orchestrator.api.request_ids import RequestIds
 from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.reconciler import Reconciler
 from orchestrator.records.files import FileRecords
+from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.settings import OrchestratorSettings, is_loopback
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -35,10 +38,10 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     """Everything that requests use, with the reconciler running beside them."""
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.ledger_url)
-    ledger, file_records = Ledger(engine), FileRecords(engine)
-    for records in (ledger, file_records):
-        await asyncio.to_thread(records.create_tables)
     store = DirectoryArtifactStore(settings.artifact_folder)
+    ledger, file_records, idempotency = Ledger(engine), FileRecords(engine), IdempotencyRecords(engine, store)
+    for records in (ledger, file_records, idempotency):
+        await asyncio.to_thread(records.create_tables)
     uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
     celery = make_celery(settings.redis_url)
@@ -61,6 +64,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             vlm=vlm,
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
+            idempotency=idempotency,
             files=Files(file_records, store, uploads),
             turns=turns,
         )
@@ -87,9 +91,12 @@ def create_app(
     install_error_handlers(app)
     for module in (chat_completions, files, models, jobs, artifacts, health):
         app.include_router(module.router)
+    # Each middleware is outside of those added before it.
+    app.add_middleware(Idempotency)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 1024 * 1024)
     if is_loopback(settings.host):  # a page of another site must not reach us through a name of its own
         names = {"localhost", "127.0.0.1", "[::1]", "::1", urlsplit(settings.base_url).hostname or "localhost"}
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(names), www_redirect=False)
-    app.add_middleware(ShapeErrors)  # added last, so outermost: the other two answer in plain text
+    app.add_middleware(ShapeErrors)  # the two before it answer in plain text
+    app.add_middleware(RequestIds)
     return app

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from orchestrator.dispatch import JobDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -30,6 +31,7 @@ class Services:
     links: Links
     uploads: Uploads
     files: Files
+    idempotency: IdempotencyRecords
     turns: TurnRunner
 
 

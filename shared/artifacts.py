@@ -18,9 +18,10 @@ MEDIA_TYPES = {
     "webp": "image/webp",
     "gif": "image/gif",
     "pdf": "application/pdf",
+    "bin": "application/octet-stream",
 }
 ENDINGS = {media_type: ending for ending, media_type in MEDIA_TYPES.items()}
-ID_PATTERN = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|pdf)")
+ID_PATTERN = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|pdf|bin)")
 
 
 def media_type_of(artifact_id: str) -> str:
@@ -34,6 +35,10 @@ class ArtifactStore(Protocol):
 
     def get(self, artifact_id: str) -> bytes:
         """The bytes. Raises NotFound."""
+        ...
+
+    def delete(self, artifact_id: str) -> None:
+        """Forget bytes that nothing else can have stored; what is not there is left so."""
         ...
 
 
@@ -58,6 +63,10 @@ class DirectoryArtifactStore:
             except FileNotFoundError:
                 pass
         raise NotFound("There is no such artifact. It may have been deleted, or the id is misspelt.")
+
+    def delete(self, artifact_id: str) -> None:
+        if ID_PATTERN.fullmatch(artifact_id):
+            self._path(artifact_id).unlink(missing_ok=True)
 
     def _path(self, artifact_id: str) -> Path:
         return self._folder / artifact_id[:2] / artifact_id

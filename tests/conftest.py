@@ -16,6 +16,7 @@ from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.records.files import FileRecords
+from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -108,7 +109,14 @@ def links():
 
 
 @pytest.fixture
-def make_services(*, ledger, file_records, store, dispatcher, links, tmp_path):
+def idempotency(engine, store):
+    records = IdempotencyRecords(engine, store)
+    records.create_tables()
+    return records
+
+
+@pytest.fixture
+def make_services(*, ledger, file_records, idempotency, store, dispatcher, links, tmp_path):
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
@@ -122,6 +130,7 @@ def make_services(*, ledger, file_records, store, dispatcher, links, tmp_path):
             vlm=vlm,
             links=links,
             uploads=uploads,
+            idempotency=idempotency,
             files=Files(file_records, store, uploads),
             turns=TurnRunner(),
         )

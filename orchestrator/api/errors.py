@@ -13,9 +13,13 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.api.request_ids import HEADER
 from shared.errors import DiptychError
 
+RETRY_AFTER_S = {429: 5, 503: 10}
+"""Seconds: a turn of somebody else's may be over by then; `up` has started a dead worker again."""
 log = logging.getLogger(__name__)
+FAULT = "Something went wrong inside Diptych. Its log has the details."
 HTTP_SENTENCES = {
     400: ("invalid_request", "The request cannot be read. Send JSON, as /docs describes it."),
     404: ("not_found", "There is nothing at this address. See /docs for what there is."),
@@ -37,7 +41,8 @@ def error_body(status: int, code: str, message: str, param: str | None = None) -
 
 
 def error_response(status: int, code: str, message: str, param: str | None = None) -> JSONResponse:
-    return JSONResponse(error_body(status, code, message, param), status_code=status)
+    headers = {"Retry-After": str(RETRY_AFTER_S[status])} if status in RETRY_AFTER_S else None
+    return JSONResponse(error_body(status, code, message, param), status_code=status, headers=headers)
 
 
 def _sentence(problem: dict[str, Any]) -> tuple[str, str | None]:
@@ -88,10 +93,7 @@ def _response_for(status: int) -> JSONResponse:
 def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(DiptychError)
     async def diptych_error(_request: Request, error: DiptychError) -> JSONResponse:
-        response = error_response(error.status, error.code, error.message, error.param)
-        if error.status == 429:
-            response.headers["Retry-After"] = "5"
-        return response
+        return error_response(error.status, error.code, error.message, error.param)
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -103,6 +105,9 @@ def install_error_handlers(app: FastAPI) -> None:
         return _response_for(error.status_code)
 
     @app.exception_handler(Exception)
-    async def fault(_request: Request, error: Exception) -> JSONResponse:
-        log.error("a request failed for a fault of our own", exc_info=error)
-        return error_response(500, "internal_error", "Something went wrong inside Diptych. Its log has the details.")
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        request_id = request.state.request_id
+        log.error("request %s failed for a fault of our own", request_id, exc_info=error)
+        response = error_response(500, "internal_error", FAULT)
+        response.headers[HEADER] = request_id  # this answer is made outside of all middleware
+        return response

@@ -35,7 +35,8 @@ async def readyz(services: ServicesDep) -> JSONResponse:
     )
     parts = {"redis": redis_part, "ledger": ledger_part, "vlm": vlm_part, **workers}
     ready = all(part["ok"] for part in parts.values())
-    return JSONResponse({"status": "ready" if ready else "waiting", "parts": parts}, status_code=200 if ready else 503)
+    shown = {"status": "ready" if ready else "waiting", "parts": parts}
+    return JSONResponse(shown) if ready else JSONResponse(shown, status_code=503, headers={"Retry-After": "2"})
 
 
 async def _ping(services: Services) -> None:

@@ -1,15 +1,11 @@
 """`/v1/chat/completions` and its neighbours over HTTP in process, with a scripted VLM and quick services."""
 
-import contextlib
 import json
 import re
 
-import httpx
 import pytest
 
-from orchestrator.app import create_app
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
-from orchestrator.vlm.scripted import ScriptedVlm
 from shared.errors import VlmUnavailable, WorkerUnavailable
 from shared.events import Usage
 from shared.jobs import GenerateImage, new_job
@@ -26,29 +22,6 @@ OUTPUT = {"role": "tool", "tool_call_id": "call_1", "content": "rain"}
 
 def named(name):
     return {"type": "function", "function": {"name": name}}
-
-
-@pytest.fixture
-def client_for(make_services):
-    """A context manager: an HTTP client of an app with that VLM and those settings."""
-
-    @contextlib.asynccontextmanager
-    async def client_for(*answers, services=None, **settings):
-        made = services or make_services(ScriptedVlm(answers), **settings)
-
-        @contextlib.asynccontextmanager
-        async def opened(_settings):
-            yield made
-
-        app = create_app(made.settings, opened)
-        async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-                client.vlm = made.vlm
-                yield client
-        await made.turns.close()
-
-    return client_for
 
 
 async def chat(client, *messages, **body):
