@@ -1,7 +1,7 @@
 """The only place that opens untrusted pixels: PNG, JPEG, WebP and GIF (first frame), and the pages of PDFs, decoded in
 a limited process.
 
-What comes out are upright RGB pictures without any metadata, as PNGs. Decoder errors never reach the caller's
+What comes out are upright RGB pictures (of masks, grey ones) without any metadata, as PNGs. Decoder errors never reach the caller's
 text: a library's message can carry addresses (CVE-2026-22778). Knows nothing of where pictures are kept.
 """
 
@@ -35,7 +35,7 @@ DATA_URL = re.compile(r"^data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<base64>;base64)?,(
 
 @dataclass(frozen=True)
 class Decoded:
-    """An upright RGB picture without metadata."""
+    """An upright RGB picture, or a grey mask, without metadata."""
 
     png: bytes
     width: int
@@ -86,6 +86,21 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     Raises:
         InvalidImage: with one of the codes in MESSAGES.
     """
+    return _decoded("picture", data, declared)
+
+
+def decode_mask(data: bytes, declared: str | None = None) -> Decoded:
+    """As `decode`, for a mask as OpenAI's API has it, of which only the alpha channel counts.
+
+    What is wholly transparent becomes 255 (to be edited), everything else 0.
+
+    Raises:
+        InvalidImage: also where there is no alpha channel, or nothing to be edited.
+    """
+    return _decoded("mask", data, declared)
+
+
+def _decoded(kind: Literal["picture", "mask"], data: bytes, declared: str | None) -> Decoded:
     if not data:
         raise refusal("empty_image_file")
     if len(data) > MAX_BYTES:
@@ -94,7 +109,7 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     if declared is not None and declared.lower().replace("image/jpg", "image/jpeg") != actual:
         raise refusal("invalid_image_format")
     try:
-        (picture,) = _limited("picture", data, PICTURE)
+        (picture,) = _limited(kind, data, PICTURE)
     except _ChildRefused as refused:
         raise refusal(refused.code if refused.code in MESSAGES else "invalid_image") from None
     return picture
@@ -118,7 +133,7 @@ class _ChildRefused(DiptychError):
     """The decoding process gave no picture; `code` is what it said."""
 
 
-def _limited(kind: Literal["picture", "pdf"], data: bytes, limits: dict[str, int]) -> tuple[Decoded, ...]:
+def _limited(kind: Literal["picture", "mask", "pdf"], data: bytes, limits: dict[str, int]) -> tuple[Decoded, ...]:
     command = [sys.executable, "-I", str(CHILD), json.dumps(limits), kind]
     wall = limits["wall_seconds"]
     try:
@@ -144,6 +159,15 @@ def _pictures(output: bytes) -> Iterator[Decoded]:
 
 def open_own(png: bytes) -> Image.Image:
     """Open a picture that this house encoded itself (an artifact). Not for anything that came from outside."""
+    return _open(png).convert("RGB")
+
+
+def open_mask(png: bytes) -> Image.Image:
+    """Open a mask that this house encoded itself, grey: 255 where something is to change."""
+    return _open(png).convert("L")
+
+
+def _open(png: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(png), formats=("PNG",))
     image.load()
-    return image.convert("RGB")
+    return image

@@ -1,5 +1,5 @@
 """Decodes one untrusted file in its own process: bytes in on stdin; out on stdout come PNGs, each after its length in
-four bytes (a picture gives one, a PDF one for each page); or exit code 3, and a code as the last line of stderr.
+four bytes (a picture or mask gives one, a PDF one for each page); or exit code 3, and a code as the last line of stderr.
 
 Run by path with `python -I`, never imported: it must load nothing of ours, and the limits it sets are for its
 whole process. Formats are decided by shared/imaging.py, which starts it; shared/imaging_limits.py has limits and codes.
@@ -48,19 +48,37 @@ def flatten(image: Image.Image) -> Image.Image:
 
 
 def encode(image: Image.Image) -> bytes:
-    """An RGB picture as a PNG without any metadata."""
+    """An RGB picture or a grey mask as a PNG without any metadata."""
     out = io.BytesIO()
-    Image.frombytes("RGB", image.size, image.tobytes()).save(out, "PNG", compress_level=1)
+    Image.frombytes(image.mode, image.size, image.tobytes()).save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
-def decode_picture(data: bytes, limits: dict[str, int]) -> Iterator[bytes]:
-    """The first frame, upright."""
+def transparent(image: Image.Image) -> Image.Image:
+    """A mask, grey: 255 where the picture is wholly transparent, 0 elsewhere."""
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        raise Refused("mask_without_alpha")
+    mask = image.convert("RGBA").getchannel("A").point([255] + 255 * [0])
+    if mask.getbbox() is None:
+        raise Refused("empty_mask")
+    return mask
+
+
+def upright(data: bytes, limits: dict[str, int]) -> Image.Image:
+    """The first frame, turned as its metadata says."""
     Image.MAX_IMAGE_PIXELS = limits["max_pixels"]
     with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
         check_size(*image.size, limits)
         image.load()
-        yield encode(flatten(ImageOps.exif_transpose(image)))
+        return ImageOps.exif_transpose(image)
+
+
+def decode_picture(data: bytes, limits: dict[str, int]) -> Iterator[bytes]:
+    yield encode(flatten(upright(data, limits)))
+
+
+def decode_mask(data: bytes, limits: dict[str, int]) -> Iterator[bytes]:
+    yield encode(transparent(upright(data, limits)))
 
 
 def page_scale(width: float, height: float, limits: dict[str, int]) -> float:
@@ -88,7 +106,7 @@ def render_pages(data: bytes, limits: dict[str, int]) -> Iterator[bytes]:
         page.close()
 
 
-DECODERS = {"picture": decode_picture, "pdf": render_pages}
+DECODERS = {"picture": decode_picture, "mask": decode_mask, "pdf": render_pages}
 
 
 def main() -> int:

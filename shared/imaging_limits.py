@@ -31,6 +31,8 @@ MESSAGES = {
     "empty_image_file": "The image is empty.",
     "unsupported_image_media_type": "The image is not in a supported format. Send a PNG, JPEG, WebP or GIF.",
     "invalid_image_format": "The image is not of the type that its data URL names. Correct the type.",
+    "mask_without_alpha": "The mask has no transparency. Make it transparent (alpha 0) where the picture may change.",
+    "empty_mask": "The mask is nowhere wholly transparent (alpha 0), which marks what shall change.",
     "invalid_base64_image": "The image's data URL is not valid base64.",
     "invalid_image_url": "Only data URLs (data:image/png;base64,…) are accepted; remote images are not fetched.",
 }

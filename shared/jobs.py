@@ -1,16 +1,17 @@
 """What a job is: one envelope for all kinds, and the input and output of each kind.
 
-The ledger stores these, workers claim them, the API shows them. Each kind owns its queue and its Celery task name;
-searching for an input class finds every place that a new kind of job must touch.
+The ledger stores these, workers claim them, the API shows them. Each kind owns its Celery task name and names its
+queue: painting and editing share one, for one process holds the painter. Searching for an input class finds every
+place that a new kind of job must touch.
 """
 
 import secrets
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.errors import ErrorRecord
 
@@ -28,6 +29,7 @@ class Frozen(BaseModel):
 
 class JobKind(StrEnum):
     GENERATE_IMAGE = "generate_image"
+    EDIT_IMAGE = "edit_image"
     READ_TEXT = "read_text"
 
 
@@ -43,10 +45,9 @@ class JobStatus(StrEnum):
         return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-class GenerateImage(Frozen):
-    """Paint a picture from text. What is None is the painter's own default."""
+class Painting(Frozen):
+    """What all work for the painter has in common. What is None is the painter's own default."""
 
-    kind: Literal[JobKind.GENERATE_IMAGE] = JobKind.GENERATE_IMAGE
     prompt: str = Field(min_length=1, max_length=4000)
     negative_prompt: str = Field(default="", max_length=4000)
     seed: int = Field(ge=0, le=MAX_SEED)
@@ -54,28 +55,63 @@ class GenerateImage(Frozen):
     """In the painter's fast setting, where it has one; `steps` and `guidance_scale` are its own then."""
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
+
+
+class GenerateImage(Painting):
+    """Paint a picture from text."""
+
+    kind: Literal[JobKind.GENERATE_IMAGE] = JobKind.GENERATE_IMAGE
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     """Sizes that the painter does not paint well are painted near its own size and resized."""
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
 
 
-class GeneratedImage(Frozen):
-    """A painted picture and the values that were used for it."""
+class EditImage(Painting):
+    """Paint a picture anew from what is in it: all of it, or inside a mask or a box. It keeps its size.
 
-    kind: Literal[JobKind.GENERATE_IMAGE] = JobKind.GENERATE_IMAGE
+    Pixels outside the mask or box stay as they are, to the bit.
+    """
+
+    kind: Literal[JobKind.EDIT_IMAGE] = JobKind.EDIT_IMAGE
+    source: ArtifactId
+    strength: float | None = Field(default=None, gt=0, le=1)
+    """The share of the steps that is painted: at 1 the painter starts from pure noise and sees nothing of the source
+    where it paints. None: 1 inside a mask or box, WHOLE_STRENGTH (services/diffusion/retouching.py) otherwise."""
+    mask: ArtifactId | None = None
+    """A grey picture of the source's size: what is 255 is painted anew, what is 0 stays."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, right, bottom in pixels of the source: what lies inside is painted anew."""
+
+    @model_validator(mode="after")
+    def _one_region(self) -> Self:
+        if self.mask is not None and self.box is not None:
+            raise ValueError("give a mask or a box, not both")
+        return self
+
+
+class GeneratedImage(Frozen):
+    """A painted or edited picture and the values that were used for it."""
+
+    kind: Literal[JobKind.GENERATE_IMAGE, JobKind.EDIT_IMAGE] = JobKind.GENERATE_IMAGE
     artifact: ArtifactId
     width: int
     height: int
     native_width: int
-    """As it was painted; where it differs, the picture was resized to what was asked."""
+    """As it was painted; where it differs, the picture (or the region that was edited) was resized."""
     native_height: int
     seed: int
     fast: bool = False
     steps: int
     guidance_scale: float
+    strength: float | None = None
+    """Of an edit."""
     model: str
     seconds: float
     """Time in the painter: text encoding, all steps, decoding."""
+    prompt_tokens: int = 0
+    """Tokens of the prompt and the negative prompt that the text encoder took in."""
+    image_tokens: int = 0
+    """Tokens of the picture in the denoiser: latent cells, in patches of its own."""
     tokens_dropped: int = 0
     """Tokens at the prompt's end that the painter could not take in."""
     unknown_words: tuple[str, ...] = ()
@@ -114,7 +150,7 @@ class TextRead(Frozen):
         return "\n".join(line.text for line in self.lines)
 
 
-JobInput = Annotated[GenerateImage | ReadText, Field(discriminator="kind")]
+JobInput = Annotated[GenerateImage | EditImage | ReadText, Field(discriminator="kind")]
 JobOutput = Annotated[GeneratedImage | TextRead, Field(discriminator="kind")]
 
 
@@ -129,6 +165,7 @@ class Route:
 
 ROUTES: dict[JobKind, Route] = {
     JobKind.GENERATE_IMAGE: Route(queue="diffusion", task="diffusion.generate_image", worker="diffusion"),
+    JobKind.EDIT_IMAGE: Route(queue="diffusion", task="diffusion.edit_image", worker="diffusion"),
     JobKind.READ_TEXT: Route(queue="ocr", task="ocr.read_text", worker="ocr"),
 }
 
@@ -166,7 +203,7 @@ class Job(Frozen):
         return ROUTES[self.input.kind]
 
 
-def new_job(work: GenerateImage | ReadText, *, owner: str, seconds: float) -> Job:
+def new_job(work: JobInput, *, owner: str, seconds: float) -> Job:
     """A queued job that must be finished within `seconds` from now."""
     now = time.time()
     return Job(id=f"job_{secrets.token_hex(12)}", input=work, owner=owner, created_at=now, deadline=now + seconds)

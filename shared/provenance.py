@@ -13,15 +13,32 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 SOFTWARE = "Diptych 0.1.0"
 CHUNK = "diptych"
 XMP_CHUNK = "XML:com.adobe.xmp"
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+PAINTED = SOURCE_TYPES + "trainedAlgorithmicMedia"
 """IPTC's term for what a trained model made."""
+EDITED = SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
+"""IPTC's term for what a trained model changed."""
 XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="{SOFTWARE}"
- Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/>
+ Iptc4xmpExt:DigitalSourceType="{{source_type}}"/>
 </rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
+
+
+class EditRecord(BaseModel):
+    """What a picture was edited from, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    source: str
+    """Artifact id of the picture before."""
+    strength: float
+    mask: str | None
+    """Artifact id of the mask, where there was one."""
+    region: tuple[int, int, int, int]
+    """Left, top, right, bottom of the part that was painted, its context included."""
 
 
 class Provenance(BaseModel):
@@ -46,6 +63,8 @@ class Provenance(BaseModel):
     native_height: int
     scheduler: str
     model: str
+    edit: EditRecord | None = None
+    """None: a new picture."""
     software: str = SOFTWARE
 
     @property
@@ -54,9 +73,10 @@ class Provenance(BaseModel):
         lines = [self.prompt]
         if self.negative_prompt:
             lines.append(f"Negative prompt: {self.negative_prompt}")
+        strength = f"Denoising strength: {self.edit.strength:g}, " if self.edit else ""
         lines.append(
             f"Steps: {self.steps}, Sampler: {self.scheduler}, CFG scale: {self.guidance_scale:g}, Seed: {self.seed}, "
-            f"Size: {self.width}x{self.height}, Model: {self.model}, Version: {self.software}"
+            f"Size: {self.width}x{self.height}, Model: {self.model}, {strength}Version: {self.software}"
         )
         return "\n".join(lines)
 
@@ -66,7 +86,7 @@ def png_with_provenance(image: Image.Image, record: Provenance) -> bytes:
     info = PngInfo()
     info.add_itxt(CHUNK, record.model_dump_json())
     info.add_itxt("parameters", record.parameters)
-    info.add_itxt(XMP_CHUNK, XMP)
+    info.add_itxt(XMP_CHUNK, XMP.format(source_type=EDITED if record.edit else PAINTED))
     out = io.BytesIO()
     image.save(out, "PNG", pnginfo=info, compress_level=6)
     return out.getvalue()

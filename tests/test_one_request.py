@@ -26,7 +26,7 @@ from services.ocr.settings import OcrSettings
 from shared.jobs import JobKind, JobStatus
 from shared.provenance import read_provenance
 from tests.conftest import ListSink, data_url
-from workers.diffusion import generate_image
+from workers.diffusion import performs as painting
 from workers.job_run import JobRunner
 from workers.ocr import read_text
 
@@ -46,7 +46,7 @@ SCRIPT = [
 def house(make_services, ledger, store):
     """The house with both services in it, and what its VLM was asked."""
     performs = {
-        JobKind.GENERATE_IMAGE: generate_image(Painter.from_settings(DiffusionSettings()), store),
+        **painting(Painter.from_settings(DiffusionSettings()), store),
         JobKind.READ_TEXT: read_text(Reader.from_settings(OcrSettings()), store),
     }
 

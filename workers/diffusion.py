@@ -1,15 +1,17 @@
-"""`python -m workers.diffusion`: the worker that paints."""
+"""`python -m workers.diffusion`: the worker that paints and edits."""
 
 import base64
+import dataclasses
 import sys
 from collections.abc import Generator
 
-from services.diffusion.engine import Painted, Painter, Preview, Step
+from services.diffusion.engine import Painter
 from services.diffusion.folder import FolderRefused
+from services.diffusion.happenings import Painted, Preview, Step
 from services.diffusion.settings import DiffusionSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobPreview, JobProgress
-from shared.jobs import GeneratedImage, GenerateImage, Job, JobKind
+from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, JobKind
 from shared.process_log import set_up_logging
 from workers.job_run import Happening, Perform
 from workers.process import Work, serve
@@ -27,27 +29,34 @@ def generate_image(painter: Painter, store: ArtifactStore) -> Perform:
     return perform
 
 
+def edit_image(painter: Painter, store: ArtifactStore) -> Perform:
+    """What a job of this kind is: load source and mask, then as for a new picture."""
+
+    def perform(job: Job) -> Generator[Happening, None, None]:
+        work = job.input
+        assert isinstance(work, EditImage)  # noqa: S101 - the queue's own kind
+        mask = None if work.mask is None else store.get(work.mask)
+        for happening in painter.edit(work, store.get(work.source), mask):
+            yield as_event(happening, job, store)
+
+    return perform
+
+
+def performs(painter: Painter, store: ArtifactStore) -> dict[JobKind, Perform]:
+    """How each kind of job is done that a painter can do."""
+    return {JobKind.GENERATE_IMAGE: generate_image(painter, store), JobKind.EDIT_IMAGE: edit_image(painter, store)}
+
+
 def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore) -> Happening:
     if isinstance(happening, Step):
         return JobProgress(job_id=job.id, attempt=job.attempt, step=happening.step, total=happening.total)
     if isinstance(happening, Preview):
         jpeg = base64.b64encode(happening.jpeg).decode()
         return JobPreview(job_id=job.id, attempt=job.attempt, step=happening.step, jpeg_base64=jpeg)
-    return GeneratedImage(
-        artifact=store.put(happening.png, "image/png"),
-        width=happening.width,
-        height=happening.height,
-        native_width=happening.native_width,
-        native_height=happening.native_height,
-        seed=happening.seed,
-        fast=happening.fast,
-        steps=happening.steps,
-        guidance_scale=happening.guidance_scale,
-        model=happening.model,
-        seconds=happening.seconds,
-        tokens_dropped=happening.tokens_dropped,
-        unknown_words=happening.unknown_words,
-    )
+    assert isinstance(job.input, GenerateImage | EditImage)  # noqa: S101 - the queue's own kinds
+    values = dataclasses.asdict(happening)
+    artifact = store.put(values.pop("png"), "image/png")
+    return GeneratedImage(kind=job.input.kind, artifact=artifact, **values)
 
 
 def main() -> None:
@@ -58,8 +67,7 @@ def main() -> None:
     except FolderRefused as refusal:
         sys.exit(f"The painter cannot be loaded: {refusal}")
     store = DirectoryArtifactStore(settings.artifact_folder)
-    device = str(painter.model.device)
-    serve(Work(JobKind.GENERATE_IMAGE, generate_image(painter, store), painter.model.name, device), settings)
+    serve(Work(performs(painter, store), painter.model.name, str(painter.model.device)), settings)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main() -> None:
     settings = WorkerSettings.from_environment()
     reader = Reader.from_settings(OcrSettings.from_environment())
     store = DirectoryArtifactStore(settings.artifact_folder)
-    serve(Work(JobKind.READ_TEXT, read_text(reader, store), model=reader.models.name, device="cpu"), settings)
+    serve(Work({JobKind.READ_TEXT: read_text(reader, store)}, model=reader.models.name, device="cpu"), settings)
 
 
 if __name__ == "__main__":

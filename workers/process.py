@@ -8,9 +8,11 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import redis
+from celery import Celery
 from redis.exceptions import RedisError
 
 from shared.event_log import EventWriter
@@ -24,10 +26,9 @@ from workers.settings import WorkerSettings
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker process offers."""
+    """What a worker process offers: one role, and how it does each kind of job that falls to it."""
 
-    kind: JobKind
-    perform: Perform
+    performs: Mapping[JobKind, Perform]
     model: str
     device: str
 
@@ -37,13 +38,10 @@ def serve(work: Work, settings: WorkerSettings) -> None:
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
     ledger = Ledger(open_engine(settings.ledger_url))
     runner = JobRunner(ledger, EventWriter(client), settings.lease_s)
-    route = ROUTES[work.kind]
     app = make_celery(settings.redis_url)
-
-    @app.task(name=route.task)
-    def run_job(job_id: str) -> None:
-        runner.run(job_id, work.perform)
-
+    for kind, perform in work.performs.items():
+        register(app, runner, kind, perform)
+    route = ROUTES[next(iter(work.performs))]  # all kinds of one role come on one queue
     presence = this_worker(route.worker, work.model, work.device)
     with present(client, presence):
         app.worker_main(
@@ -59,6 +57,14 @@ def serve(work: Work, settings: WorkerSettings) -> None:
             ]
         )
     ledger.close()
+
+
+def register(app: Celery, runner: JobRunner, kind: JobKind, perform: Perform) -> None:
+    """Have the worker take jobs of this kind."""
+
+    @app.task(name=ROUTES[kind].task)
+    def run_job(job_id: str) -> None:
+        runner.run(job_id, perform)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from orchestrator.items import PictureMade, TextFound, ToolResult
 from orchestrator.links import Links
 from shared.errors import DeadlineExceeded, ErrorRecord
 from shared.events import JobEvent, JobFailed
-from shared.jobs import GenerateImage, ReadText, new_job
+from shared.jobs import JobInput, new_job
 
 
 class Arguments(BaseModel):
@@ -47,7 +47,7 @@ class ToolContext:
     job_s: float
     result_chars: int
 
-    async def run_job(self, work: GenerateImage | ReadText) -> AsyncGenerator[JobEvent, None]:
+    async def run_job(self, work: JobInput) -> AsyncGenerator[JobEvent, None]:
         """The job's events; JobFinished is the last.
 
         Raises:

@@ -26,7 +26,7 @@ LARGEST = 1e4
 
 
 class Previewer:
-    """Latents to a small JPEG, by a linear projection."""
+    """Latents to a small picture, by a linear projection."""
 
     def __init__(self, projection: NDArray[np.float32]) -> None:
         """`projection`: (channels + 1) × 3, the last row is the constant; RGB is 0..1."""
@@ -40,20 +40,25 @@ class Previewer:
         solution = np.linalg.lstsq(rows_of(latents), rows_of(colours)[:, :-1], rcond=None)[0]
         return cls(solution.astype(np.float32))
 
-    def preview(self, latents: Tensor) -> bytes:
-        """Latents of one picture, 1 × channels × h × w, as a JPEG of at most 4 KB and 128 pixels on a side."""
+    def picture(self, latents: Tensor) -> Image.Image:
+        """Latents of one picture, 1 × channels × h × w, as an RGB picture of w × h pixels."""
         height, width = latents.shape[-2:]
         finite = torch.nan_to_num(latents.float().cpu()).clamp(-LARGEST, LARGEST)
         rgb = (rows_of(finite) @ self.projection).clip(0, 1)
-        image = Image.fromarray((rgb.reshape(height, width, 3) * 255).round().astype(np.uint8))
-        image.thumbnail((MAX_SIDE, MAX_SIDE))
-        while True:
-            for quality in QUALITIES:
-                out = io.BytesIO()
-                image.save(out, "JPEG", quality=quality)
-                if out.tell() <= MAX_BYTES:
-                    return out.getvalue()
-            image = image.reduce(2)
+        return Image.fromarray((rgb.reshape(height, width, 3) * 255).round().astype(np.uint8))
+
+
+def small_jpeg(image: Image.Image) -> bytes:
+    """A JPEG of at most MAX_BYTES and MAX_SIDE pixels on a side."""
+    small = image.copy()
+    small.thumbnail((MAX_SIDE, MAX_SIDE))
+    while True:
+        for quality in QUALITIES:
+            out = io.BytesIO()
+            small.save(out, "JPEG", quality=quality)
+            if out.tell() <= MAX_BYTES:
+                return out.getvalue()
+        small = small.reduce(2)
 
 
 def rows_of(maps: Tensor) -> NDArray[np.float32]:

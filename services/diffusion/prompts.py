@@ -16,6 +16,8 @@ class Conditioning:
     """Hidden states, rows × tokens × width."""
     mask: Tensor | None
     """Rows × tokens, 0 where a token is padding; None: the denoiser attends to the padding too."""
+    tokens: int
+    """Tokens of all rows, padding not counted."""
     tokens_dropped: int
     """Tokens at the prompt's end that did not fit; the painter has not seen them."""
 
@@ -49,7 +51,8 @@ class PromptEncoder:
         attention_mask = tokens["attention_mask"] if attends_mask else None
         states = self.tower(input_ids=tokens["input_ids"], attention_mask=attention_mask).last_hidden_state
         mask = tokens["attention_mask"] if self.masks_padding else None
-        return Conditioning(states, mask, self.tokens_over(prompt))
+        taken_in = int(tokens["attention_mask"].sum())
+        return Conditioning(states, mask, taken_in, self.tokens_over(prompt))
 
     def tokens_over(self, prompt: str) -> int:
         """By how many tokens a prompt is too long."""

@@ -81,6 +81,40 @@ def test_what_cannot_be_used_is_refused_with_its_code(data, declared, code):
     assert refused.value.message == imaging.MESSAGES[code]
 
 
+def test_a_mask_marks_what_is_wholly_transparent():
+    alpha = Image.new("L", (16, 16), 255)
+    alpha.paste(0, (0, 0, 8, 16))
+    alpha.paste(1, (8, 0, 9, 16))
+    picture = Image.new("RGBA", (16, 16), (9, 9, 9, 255))
+    picture.putalpha(alpha)
+    for form, options in (("PNG", {}), ("WEBP", {"lossless": True})):
+        mask = imaging.open_mask(imaging.decode_mask(encoded(picture, form, **options)).png)
+        assert (mask.size, mask.mode) == ((16, 16), "L")
+        assert [mask.getpixel((x, 3)) for x in (0, 7, 8, 9, 15)] == [255, 255, 0, 0, 0]
+
+
+def test_a_palette_with_a_transparent_colour_can_be_a_mask():
+    picture = Image.new("P", (16, 16), 0)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.paste(1, (0, 0, 4, 16))
+    mask = imaging.open_mask(imaging.decode_mask(encoded(picture, "PNG", transparency=1)).png)
+    assert [mask.getpixel((x, 3)) for x in (0, 3, 4)] == [255, 255, 0]
+
+
+@pytest.mark.parametrize(
+    ("picture", "code"),
+    [
+        (RED, "mask_without_alpha"),
+        (Image.new("RGBA", (16, 16), (0, 0, 0, 255)), "empty_mask"),
+        (Image.new("RGBA", (16, 16), (0, 0, 0, 1)), "empty_mask"),
+    ],
+)
+def test_a_mask_that_marks_nothing_is_refused(picture, code):
+    with pytest.raises(InvalidImage) as refused:
+        imaging.decode_mask(encoded(picture, "PNG"))
+    assert refused.value.code == code
+
+
 def test_a_decompression_bomb_is_refused():
     bomb = bytearray(encoded(Image.new("L", (64, 64)), "PNG"))
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the header now promises 3.6 gigapixels

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from shared.provenance import SOFTWARE, SOURCE_TYPE, Provenance, png_with_provenance, read_provenance
+from shared.provenance import PAINTED, SOFTWARE, Provenance, png_with_provenance, read_provenance
 from shared.settings import ROOT
 
 RECORD = Provenance(
@@ -49,7 +49,7 @@ def test_the_picture_is_marked_as_made_by_a_trained_model():
     packet = Image.open(io.BytesIO(png_with_provenance(PICTURE, RECORD))).info["XML:com.adobe.xmp"]
     tree = ElementTree.fromstring(packet)  # noqa: S314 - our own
     description = next(tree.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"))
-    assert description.get("{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType") == SOURCE_TYPE
+    assert description.get("{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType") == PAINTED
 
 
 def test_pictures_without_a_record_have_none():

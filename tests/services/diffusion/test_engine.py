@@ -15,7 +15,8 @@ import torch
 from diffusers import EulerDiscreteScheduler, LCMScheduler, PNDMScheduler
 from PIL import Image
 
-from services.diffusion.engine import Painted, Painter, Preview, Step
+from services.diffusion.engine import Painter
+from services.diffusion.happenings import Painted, Preview, Step
 from services.diffusion.words import KnownWords
 from shared.errors import InvalidRequest, JobFailed
 from shared.jobs import GenerateImage
@@ -53,8 +54,9 @@ def test_the_folders_defaults_fill_in_what_the_request_leaves_open(sana):
 
 
 def test_the_family_and_the_networks_own_size_are_the_defaults_without_a_diptych_json(stable_diffusion):
-    plan = stable_diffusion.plan(work(steps=None))
-    assert (plan.steps, plan.guidance_scale, plan.shape, plan.size) == (30, 7.5, (64, 64), (64, 64))
+    plan = stable_diffusion.plan(work(steps=None), (64, 64))
+    assert (plan.steps, plan.guidance_scale, plan.shape) == (30, 7.5, (64, 64))
+    assert Image.open(io.BytesIO(result(stable_diffusion.paint(work(steps=1))).png)).size == (64, 64)
 
 
 def test_previews_are_small_jpegs_of_the_latents_size_every_few_steps(stable_diffusion):
@@ -166,7 +168,7 @@ def test_a_picture_of_any_size_is_painted_near_the_models_own(sana, width, heigh
 
 
 def test_a_size_that_the_model_paints_well_is_painted_as_it_is(stable_diffusion):
-    assert stable_diffusion.plan(work(width=72)).shape == (72, 64)
+    assert stable_diffusion.plan(work(), (72, 64)).shape == (72, 64)
 
 
 def test_a_number_of_steps_that_the_scheduler_cannot_do_is_refused(stable_diffusion, with_scheduler):

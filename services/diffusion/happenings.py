@@ -1,0 +1,49 @@
+"""What a painter tells while it works: its steps, previews, and at last the picture. Knows values only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step `step` of `total` is done. Some schedulers take more steps than were asked for, edits take fewer."""
+
+    step: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The picture after `step`, small: noise at first."""
+
+    step: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Painted:
+    """The finished picture and the values that were used for it."""
+
+    png: bytes
+    """With its generation parameters inside (shared/provenance.py)."""
+    width: int
+    height: int
+    native_width: int
+    """As it was painted; where it differs, the picture (or the edited region) was resized."""
+    native_height: int
+    seed: int
+    fast: bool
+    """Painted in the fast setting."""
+    steps: int
+    guidance_scale: float
+    strength: float | None
+    """Of an edit; None for a new picture."""
+    model: str
+    seconds: float
+    prompt_tokens: int
+    """Tokens of prompt and negative prompt that the text encoder took in."""
+    image_tokens: int
+    """Tokens of the picture in the denoiser."""
+    tokens_dropped: int
+    """Tokens at the prompt's end that the model could not take in; 0 where it has seen all of it."""
+    unknown_words: tuple[str, ...]
+    """Words of the prompt that the model never learned: what they mean is not in the picture."""

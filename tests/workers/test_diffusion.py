@@ -1,0 +1,63 @@
+"""The painter's worker: jobs of both kinds through the runner, with the embedded painter."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from services.diffusion.engine import Painter
+from services.diffusion.settings import DiffusionSettings
+from shared.jobs import ROUTES, EditImage, GenerateImage, JobKind, JobStatus, new_job
+from shared.provenance import read_provenance
+from tests.conftest import ListSink, png
+from workers.diffusion import performs
+from workers.job_run import JobRunner
+
+
+@pytest.fixture(scope="module")
+def painter():
+    return Painter.from_settings(DiffusionSettings())
+
+
+@pytest.fixture
+def done(painter, store, ledger):
+    """A function that has a job done and gives back what became of it, and its events."""
+
+    def do(work):
+        job, events = new_job(work, owner="local", seconds=60), []
+        ledger.submit(job)
+        JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, performs(painter, store)[job.kind])
+        return ledger.get(job.id), events
+
+    return do
+
+
+def test_both_kinds_come_on_the_painters_one_queue(painter, store):
+    assert {ROUTES[kind].queue for kind in performs(painter, store)} == {"diffusion"}
+    assert {ROUTES[kind].task for kind in performs(painter, store)} == {
+        "diffusion.generate_image",
+        "diffusion.edit_image",
+    }
+
+
+def test_a_painted_picture_can_be_edited(done, store):
+    painted, _ = done(GenerateImage(prompt="a red apple", seed=1, fast=True))
+    source = painted.output.artifact
+    edited, events = done(EditImage(prompt="a red apple at night", seed=1, steps=8, strength=0.5, source=source))
+
+    assert (edited.status, edited.output.kind, edited.output.strength) == (JobStatus.DONE, JobKind.EDIT_IMAGE, 0.5)
+    assert edited.output.prompt_tokens > 0
+    kinds = [event.type for event in events]
+    assert kinds.count("job_progress") == 4
+    assert kinds[-1] == "job_finished"
+    picture = store.get(edited.output.artifact)
+    assert Image.open(io.BytesIO(picture)).size == (painted.output.width, painted.output.height)
+    assert read_provenance(picture).edit.source == source
+
+
+def test_an_edit_that_cannot_be_done_ends_with_a_sentence(done, store):
+    source = store.put(png(64, 64), "image/png")
+    job, _ = done(EditImage(prompt="a cat", seed=1, source=source, box=(0, 0, 65, 65)))
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "invalid_box")
+    job, _ = done(EditImage(prompt="a cat", seed=1, source="0" * 64 + ".png"))
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "not_found")
