@@ -1,8 +1,9 @@
 """The only place that opens untrusted pixels: PNG, JPEG, WebP and GIF (first frame), and the pages of PDFs, decoded in
 a limited process.
 
-What comes out are upright RGB pictures (of masks, grey ones) without any metadata, as PNGs. Decoder errors never reach the caller's
-text: a library's message can carry addresses (CVE-2026-22778). Knows nothing of where pictures are kept.
+What comes out are upright RGB pictures (of masks, grey ones) without any metadata, as PNGs. Decoder errors never
+reach the caller's text: a library's message can carry addresses (CVE-2026-22778). Knows nothing of where pictures are
+kept.
 """
 
 import base64

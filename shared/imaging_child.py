@@ -1,5 +1,5 @@
 """Decodes one untrusted file in its own process: bytes in on stdin; out on stdout come PNGs, each after its length in
-four bytes (a picture or mask gives one, a PDF one for each page); or exit code 3, and a code as the last line of stderr.
+four bytes (a picture or mask gives one, a PDF one for each page); or exit code 3, and a code as stderr's last line.
 
 Run by path with `python -I`, never imported: it must load nothing of ours, and the limits it sets are for its
 whole process. Formats are decided by shared/imaging.py, which starts it; shared/imaging_limits.py has limits and codes.
