@@ -5,6 +5,8 @@ Bounded in steps, calls, time and unusable answers. Yields events; knows no HTTP
 """
 
 import asyncio
+import json
+import re
 import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -20,13 +22,17 @@ from orchestrator.tools.base import ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.messages import vlm_messages
-from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefused
+from shared.errors import DeadlineExceeded, DiptychError, InvalidRequest, VlmNonsense, VlmRefused
 from shared.events import FunctionCalled, TextDelta, TextEnded, TurnCompleted, TurnEvent, Usage
 
 SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
 FUNCTIONS_REFUSED = (
     "The vision-language model's server cannot use these tools. Describe the parameters of your functions in plain "
     "JSON Schema: types, enums, bounds and nesting."
+)
+FORMAT_REFUSED = (
+    "The vision-language model's server cannot keep to this schema. Use plain JSON Schema: types, enums, bounds, "
+    "nesting, anyOf and $ref."
 )
 
 
@@ -80,9 +86,9 @@ class AgentLoop:
                 async for event in self._ask(answer, offer):
                     yield event
             except VlmRefused as error:
-                if not self._functions.schemas or step > 1:
+                if step > 1:
                     raise
-                raise InvalidRequest(FUNCTIONS_REFUSED, param="tools") from error
+                raise self._refusal(error) from error
             if last or (answer.text.strip() and not answer.calls):
                 return
             theirs = [call for call in answer.calls if call.name in self._functions.names]
@@ -94,6 +100,20 @@ class AgentLoop:
                 for event in self._hand_back(theirs):
                     yield event
                 return
+
+    def _refusal(self, error: VlmRefused) -> DiptychError:
+        """What the client can do about it."""
+        formatted = self._sampling.response_format is not None
+        if error.param == "response_format" or (formatted and not self._functions.schemas):
+            return InvalidRequest(FORMAT_REFUSED, param="response_format")
+        return InvalidRequest(FUNCTIONS_REFUSED, param="tools") if self._functions.schemas else error
+
+    def _resolve(self, match: re.Match[str]) -> str | None:
+        """The exact text behind a handle, as the answer's format can hold it."""
+        text = self._conversation.resolve(match)
+        if text is None or self._sampling.response_format is None:
+            return text
+        return json.dumps(text, ensure_ascii=False)[1:-1]
 
     def _hand_back(self, calls: list[VlmToolCall]) -> list[FunctionCalled]:
         """The client's turn: what it shall run."""
@@ -107,7 +127,7 @@ class AgentLoop:
 
     async def _ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
         """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
-        shown = HandleFilter(self._conversation.resolve)
+        shown = HandleFilter(self._resolve)
         # In a thread: it reads and encodes every picture of the conversation.
         messages = await asyncio.to_thread(vlm_messages, self._conversation, SYSTEM_PROMPT)
         async for event in self._vlm.answer(messages, offer, self._sampling):

@@ -30,10 +30,12 @@ async def create_chat_completion(body: ChatRequest, services: ServicesDep, owner
     conversation = Conversation(services.store, services.settings.max_images)
     await fill(conversation, body.messages, services, owner)
     turn = services.turns.start(_loop(body, conversation, services, owner).run())
+    only_json = body.document is not None
     if not body.stream:
-        return JSONResponse(await whole(turn))
+        return JSONResponse(await whole(turn, only_json=only_json))
     include_usage = body.stream_options is not None and body.stream_options.include_usage
-    stream = chunks(turn, include_usage=include_usage, extended=body.diptych is not None)
+    extended = body.diptych is not None
+    stream = chunks(turn, include_usage=include_usage, extended=extended, only_json=only_json)
     first = asyncio.ensure_future(anext(stream))
     await asyncio.wait({first}, timeout=HEADERS_AFTER_S)
     if first.done():
@@ -58,6 +60,7 @@ def _loop(body: ChatRequest, conversation: Conversation, services: Services, own
         max_tokens=body.max_completion_tokens or body.max_tokens,
         seed=body.seed,
         stop=body.stops,
+        response_format=body.document,
     )
     bounds = Bounds(settings.max_steps, settings.max_calls, settings.max_format_errors, settings.turn_s)
     return AgentLoop(services.vlm, context, sampling, bounds, body.functions)

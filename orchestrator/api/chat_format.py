@@ -1,7 +1,7 @@
 """A turn as OpenAI's chat completion: one object, or chunks as server-sent events. Knows nothing of requests.
 
-Pictures are Markdown images in the text, and once more in `images`. Extended streams also carry what workers do
-(queued, step k of n, previews), in a `diptych` object beside the choices.
+Pictures are Markdown images in the text, and once more in `images`; a text that must be JSON has none. Extended
+streams also carry what workers do (queued, step k of n, previews), in a `diptych` object beside the choices.
 """
 
 import asyncio
@@ -56,12 +56,12 @@ def _call_part(event: FunctionCalled) -> dict[str, Any]:
     return {"id": event.call_id, "type": "function", "function": {"name": event.name, "arguments": event.arguments}}
 
 
-async def whole(turn: Turn) -> dict[str, Any]:
+async def whole(turn: Turn, *, only_json: bool = False) -> dict[str, Any]:
     """The answer in one piece. Raises DiptychError where the turn failed."""
     message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
     completed: TurnCompleted | None = None
     async for event in turn.events.follow():
-        message["content"] += _content(event)
+        message["content"] += _content(event, only_json)
         if isinstance(event, PictureShown):
             message.setdefault("images", []).append(_image_part(event.link))
         elif isinstance(event, FunctionCalled):
@@ -100,7 +100,9 @@ def _frame(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
-async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGenerator[bytes, None]:
+async def chunks(
+    turn: Turn, *, include_usage: bool, extended: bool, only_json: bool = False
+) -> AsyncGenerator[bytes, None]:
     """The answer as SSE frames. Raises DiptychError where the turn fails."""
     envelope = _Envelope()
     role: dict[str, Any] = {"role": "assistant", "content": ""}
@@ -113,7 +115,7 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
             if include_usage:
                 yield envelope.chunk(None, usage=_usage(event.usage))
             continue
-        delta = _delta(event, calls)
+        delta = _delta(event, calls, only_json)
         calls += isinstance(event, FunctionCalled)
         if delta is not None:
             yield envelope.chunk(role | delta)
@@ -124,23 +126,23 @@ async def chunks(turn: Turn, *, include_usage: bool, extended: bool) -> AsyncGen
         role = {}
 
 
-def _delta(event: TurnEvent, calls: int) -> dict[str, Any] | None:
+def _delta(event: TurnEvent, calls: int, only_json: bool) -> dict[str, Any] | None:
     """What standard clients see of an event; `calls` is how many function calls came before it."""
     if isinstance(event, FunctionCalled):
         return {"tool_calls": [{"index": calls} | _call_part(event)]}
-    content = _content(event)
+    content = _content(event, only_json)
     if isinstance(event, PictureShown):
         return {"content": content, "images": [_image_part(event.link)]}
     return {"content": content} if content else None
 
 
-def _content(event: TurnEvent) -> str:
+def _content(event: TurnEvent, only_json: bool) -> str:
     """What an event adds to the answer's text."""
     if isinstance(event, TextDelta):
         return event.text
-    if isinstance(event, PictureShown):
+    if isinstance(event, PictureShown) and not only_json:
         return f"{markdown_image(event.alt, event.link)}\n\n"
-    return "\n\n" if isinstance(event, TextEnded) else ""
+    return "\n\n" if isinstance(event, TextEnded) and not only_json else ""
 
 
 async def frames(first: "asyncio.Future[bytes]", rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

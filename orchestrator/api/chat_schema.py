@@ -1,12 +1,19 @@
 """The body of `POST /v1/chat/completions`, as far as it is served here. Fields that change nothing are ignored."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body, DiptychOptions, Text
-from orchestrator.api.chat_messages import ChatMessage, ToolMessage, UserMessage, check_outputs, says_something
-from orchestrator.api.chat_tools import MAX_FUNCTIONS, FunctionTool, ToolChoice, check_choice, functions_of
+from orchestrator.api.chat_messages import (
+    ChatMessage,
+    FunctionName,
+    ToolMessage,
+    UserMessage,
+    check_outputs,
+    says_something,
+)
+from orchestrator.api.chat_tools import MAX_FUNCTIONS, FunctionTool, Schema, ToolChoice, check_choice, functions_of
 from orchestrator.tools.functions import Functions
 
 MAX_STOPS = 4
@@ -15,6 +22,29 @@ INT64 = 2**63
 
 class StreamOptions(Body):
     include_usage: bool = False
+
+
+class TextFormat(Body):
+    type: Literal["text"]
+
+
+class JsonObjectFormat(Body):
+    type: Literal["json_object"]
+
+
+class JsonSchema(Body):
+    name: FunctionName
+    description: Text | None = None
+    schema_: Schema = Field(alias="schema")
+    strict: bool | None = None
+
+
+class JsonSchemaFormat(Body):
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
 class ChatRequest(Body):
@@ -32,6 +62,7 @@ class ChatRequest(Body):
     tools: list[FunctionTool] | None = Field(default=None, max_length=MAX_FUNCTIONS)
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
     diptych: DiptychOptions | None = None
 
     @model_validator(mode="after")
@@ -46,6 +77,13 @@ class ChatRequest(Body):
         check_outputs(self.messages)
         check_choice(self.tools, self.tool_choice)
         return self
+
+    @property
+    def document(self) -> dict[str, Any] | None:
+        """The response format where it asks for JSON; the answer's text is then nothing else."""
+        if self.response_format is None or isinstance(self.response_format, TextFormat):
+            return None
+        return self.response_format.model_dump(by_alias=True, exclude_none=True)
 
     @property
     def functions(self) -> Functions:

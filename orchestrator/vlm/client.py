@@ -39,6 +39,8 @@ class Sampling(Frozen):
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    response_format: dict[str, Any] | None = None
+    """What the answer's text must be, in OpenAI's form for chat; None: any text. Calls stay possible beside it."""
 
 
 class Offer(Frozen):
@@ -59,7 +61,8 @@ class VisionLanguageModel(Protocol):
         Raises:
             VlmUnavailable: the server cannot be reached, fails, or stops in mid-answer.
             ContextTooLong: the messages do not fit the model.
-            VlmRefused: the server finds fault with the request, mostly with the tools' schemas.
+            VlmRefused: the server finds fault with the request, mostly with a schema; `param` names it where the
+                server does.
         """
         ...
 

@@ -119,8 +119,17 @@ class OpenAICompatibleVlm:
         if "context_length" in text or "maximum context" in text:
             raise ContextTooLong(TOO_LONG)
         if response.status_code in (400, 422):
-            raise VlmRefused(REFUSED)
+            raise VlmRefused(REFUSED, param=_param(text))
         raise VlmUnavailable(REFUSED)
+
+
+def _param(error: str) -> str | None:
+    """Which part of the request an error is about, where it says so in OpenAI's form."""
+    try:
+        param = json.loads(error)["error"]["param"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return param if param in ("tools", "response_format") else None
 
 
 def _chunk(data: str) -> dict[str, Any]:

@@ -13,9 +13,11 @@ class ScriptedVlm:
     def __init__(self, answers: Sequence[Sequence[VlmEvent | Exception]]) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[list[dict[str, Any]], Offer]] = []
+        self.sampled: list[Sampling] = []
 
     async def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
         self.asked.append((messages, offer))
+        self.sampled.append(sampling)
         if not self._answers:
             raise VlmUnavailable("The script has no more answers.")
         ended = False

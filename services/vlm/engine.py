@@ -98,7 +98,8 @@ class Engine:
         copier = None
         if self._copy_vocabulary is not None and calls:
             copier = ArgumentCopier(self._copy_vocabulary, words_of_user(request.messages), self._copy_prefix)
-        parser = OutputParser(self._markers if calls else None, free, request.stops, copier)
+        markers = self._markers if calls else None
+        parser = OutputParser(markers, free, request.stops, copier, document=request.document is not None)
         return Prepared(prompt, grammar, parser, copier, self._sampler(request), free)
 
     def generate(

@@ -1,4 +1,5 @@
-"""The grammar of an answer: free text, then tool calls that always parse. Knows llguidance; knows no model.
+"""The grammar of an answer: text, free or a JSON document, then tool calls that always parse. Knows llguidance; knows
+no model.
 
 A call is the begin marker, `{"name": "…", "arguments": {…}}` written as json.dumps writes it, and the end marker.
 One space or newline is tolerated around the JSON: tokenizers and chat templates put one there.
@@ -26,7 +27,9 @@ log = logging.getLogger("diptych.vlm")
 # Without forcing, every way of cutting the text into tokens is allowed, and the model keeps the one it was trained
 # with. With it, llguidance insists on its own cut, which a tokenizer that adds a space before words gets wrong.
 HEADER = '%llguidance {"no_forcing": true}\n'
-JSON_STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": ", "lenient": True}
+JSON_STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+CALL_STYLE = {**JSON_STYLE, "lenient": True}
+"""Keywords that no grammar can keep are left out: whoever runs the call checks its arguments. A document is strict."""
 ANY_TEXT = r"/(.|\n)*/"
 
 
@@ -73,11 +76,13 @@ class GrammarMaker:
         self._compile = lru_cache(maxsize=32)(self._compile_lark)
 
     def make(self, request: ChatRequest) -> Grammar:
-        """The grammar that a request's tools and tool choice ask for.
+        """The grammar that a request's tools, tool choice and response format ask for.
 
         Raises:
-            InvalidRequest: a tool's schema cannot be turned into a grammar.
+            InvalidRequest: a tool's schema, or the response format's, cannot be turned into a grammar.
         """
+        if request.document is not None:
+            self._check_document(request.document)
         return Grammar(self._compile(self._lark(request)).deep_copy(), self._vocabulary)
 
     def _compile_lark(self, lark: str) -> LLMatcher:
@@ -90,20 +95,37 @@ class GrammarMaker:
             )
         return matcher
 
+    def _check_document(self, document: dict[str, object]) -> None:
+        """A schema alone first, so that what is wrong with it is not blamed on the tools. Raises InvalidRequest."""
+        try:
+            self._compile(f"{HEADER}start: document\n{document_rule(document)}")
+        except InvalidRequest:
+            raise InvalidRequest(
+                "The schema of response_format cannot be kept to. Use types, enums, bounds, nesting, anyOf and $ref.",
+                param="response_format",
+            ) from None
+
     def _lark(self, request: ChatRequest) -> str:
         tools, choice = request.tools or [], request.tool_choice or "auto"
         if isinstance(choice, NamedToolChoice):
             tools = [tool for tool in tools if tool.function.name == choice.function.name]
-        if not tools:
-            return f"{HEADER}start: TEXT\nTEXT: {ANY_TEXT}\n"
-        text = f"TEXT: {ANY_TEXT if self._begins_with_control else self._text_without_marker()}\n"
-        if choice == "none":
-            return f"{HEADER}start: TEXT\n{text}"
+        callable_tools = [] if choice == "none" else tools
         further = 0 if request.parallel_tool_calls is False else self._max_calls - 1
-        more = f" more{{0,{further}}}" if further else ""
-        if choice != "auto":
-            return f"{HEADER}start: {self._begin()} inner{more}\n{self._call_rules(tools)}"
-        return f"{HEADER}start: TEXT | first inner{more}\n{text}{self._text_then_marker()}{self._call_rules(tools)}"
+        calls = "inner" + (f" more{{0,{further}}}" if further else "")
+        if callable_tools and choice != "auto":
+            return f"{HEADER}start: {self._begin()} {calls}\n{self._call_rules(callable_tools)}"
+        if request.document is not None:
+            start, rules = "document", document_rule(request.document)
+            first = f"{self._begin()} {calls}"  # without text before it: no part of a document
+        else:
+            markers_matter = tools and not self._begins_with_control
+            start, rules = "TEXT", f"TEXT: {self._text_without_marker() if markers_matter else ANY_TEXT}\n"
+            first = f"first {calls}"
+        if not callable_tools:
+            return f"{HEADER}start: {start}\n{rules}"
+        if request.document is None:
+            rules += self._text_then_marker()
+        return f"{HEADER}start: {start} | {first}\n{rules}{self._call_rules(callable_tools)}"
 
     def _call_rules(self, tools: Sequence[ToolSpec]) -> str:
         """Rules for what follows a begin marker (`inner`) and for further calls (`more`)."""
@@ -143,7 +165,12 @@ def call_rule(tool: ToolSpec) -> str:
     if parameters["type"] != "object":
         raise InvalidRequest(f"The parameters of the tool {tool.function.name} must be of type object.", param="tools")
     opening = json.dumps(f'{{"name": {json.dumps(tool.function.name)}, "arguments": ')
-    return f'{opening} %json {json.dumps({**parameters, "x-guidance": JSON_STYLE})} "}}"'
+    return f'{opening} %json {json.dumps({**parameters, "x-guidance": CALL_STYLE})} "}}"'
+
+
+def document_rule(document: dict[str, object]) -> str:
+    """The rule `document`, in Lark: JSON that fits the schema, after one space where a tokenizer puts it."""
+    return f"document: / /? %json {json.dumps({**schema.closed(document), 'x-guidance': JSON_STYLE})}\n"
 
 
 def regex_literal(text: str) -> str:

@@ -98,12 +98,17 @@ class OutputParser:
         free_arguments: Mapping[str, frozenset[str]],
         stops: tuple[str, ...],
         copier: ArgumentCopier | None = None,
+        *,
+        document: bool = False,
     ) -> None:
-        """`free_arguments`: the free string arguments of each tool. `copier` follows the calls."""
+        """`free_arguments`: the free string arguments of each tool. `copier` follows the calls. `document`: the answer
+        is either calls or one JSON document, whose strings may hold whatever looks like a marker.
+        """
         self._markers = markers
         self._free_arguments = free_arguments
         self._follow = CallScanner.feed if copier is None else copier.follow
         self._text = TextStream(stops)
+        self._document = document
         self._pending = b""
         self._json = b""
         self._awaiting_end = False
@@ -135,6 +140,9 @@ class OutputParser:
 
     def _feed_outside(self) -> Iterator[Piece]:
         if self._markers is None:
+            return
+        if self._document and not self.calls and not self._markers.begin.startswith(self._pending):
+            self._markers = None
             return
         if self._awaiting_end:
             if self._pending.endswith(self._markers.end):

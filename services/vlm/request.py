@@ -97,8 +97,29 @@ class StreamOptions(_Part):
     include_usage: bool | None = False
 
 
-class ResponseFormat(_Part):
+class TextFormat(_Part):
     type: Literal["text"]
+
+
+class JsonFormat(_Part):
+    """Any JSON object."""
+
+    type: Literal["json_object"]
+
+
+class JsonSchema(_Part):
+    name: ToolName
+    schema_: dict[str, object] = Field(default_factory=dict, alias="schema")
+
+
+class SchemaFormat(_Part):
+    """JSON that fits a schema; the grammar keeps to it whether `strict` or not."""
+
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+ResponseFormat = Annotated[TextFormat | JsonFormat | SchemaFormat, Field(discriminator="type")]
 
 
 class ChatRequest(_Part):
@@ -142,6 +163,13 @@ class ChatRequest(_Part):
         if wanted == "required" and not names:
             raise ValueError("tool_choice is required, but there are no tools")
         return self
+
+    @property
+    def document(self) -> dict[str, object] | None:
+        """The JSON Schema that the answer's text must fit; None where it is free."""
+        if isinstance(self.response_format, SchemaFormat):
+            return self.response_format.json_schema.schema_
+        return {"type": "object"} if isinstance(self.response_format, JsonFormat) else None
 
     @property
     def tool_names(self) -> list[str]:

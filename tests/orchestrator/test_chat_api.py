@@ -6,7 +6,7 @@ import re
 import pytest
 
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
-from shared.errors import VlmUnavailable, WorkerUnavailable
+from shared.errors import VlmRefused, VlmUnavailable, WorkerUnavailable
 from shared.events import Usage
 from shared.jobs import GenerateImage, new_job
 from tests.conftest import data_url, png
@@ -119,6 +119,8 @@ def image_message(url):
         ({"messages": [{"role": "tool", "content": "x"}]}, 400, "invalid_request"),
         ({"messages": "hello"}, 400, "invalid_request"),
         ({"stream": "yes"}, 400, "invalid_request"),
+        ({"response_format": {"type": "xml"}}, 400, "invalid_request"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}}, 400, "invalid_request"),
         ({"n": 2}, 400, "invalid_request"),
         ({"seed": 2**63}, 400, "invalid_request"),
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "invalid_request"),
@@ -278,3 +280,44 @@ async def test_a_schema_that_is_not_json_is_refused(client_for):
     async with client_for([]) as client:
         answer = await client.post("/v1/chat/completions", content=body, headers=JSON)
     assert answer.status_code == 400
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+AS_JSON = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_must_be_json_holds_nothing_else(client_for, stream):
+    """Pictures are beside it, and exact text in it is written as JSON writes it."""
+    read = VlmToolCall(call_id="c", name="read_text", arguments='{"image": "image_1"}')
+    answer = [VlmText(text='{"a": "{{text'), VlmText(text='_1:1-2}}"}')]
+    question = image_message(data_url(png()))
+    async with client_for([DRAW, read], answer) as client:
+        response = await chat(client, question, response_format=AS_JSON, stream=stream)
+        assert client.vlm.asked[0][1].tools
+        assert [sampling.response_format for sampling in client.vlm.sampled] == [AS_JSON, AS_JSON]
+    if stream:
+        deltas = [frame["choices"][0]["delta"] for frame in frames(response)]
+        content, images = (
+            "".join(d.get("content", "") for d in deltas),
+            [i for d in deltas for i in d.get("images", ())],
+        )
+    else:
+        message = response.json()["choices"][0]["message"]
+        content, images = message["content"], message["images"]
+    assert json.loads(content) == {"a": "line 1\nline 2"}
+    assert len(images) == 1
+
+
+async def test_a_format_that_is_text_is_no_format(client_for):
+    async with client_for([VlmText(text="Hi.")]) as client:
+        await chat(client, HELLO, response_format={"type": "text"})
+        assert client.vlm.sampled[0].response_format is None
+
+
+@pytest.mark.parametrize(("param", "tools"), [("response_format", []), ("response_format", [FUNCTION]), (None, [])])
+async def test_a_schema_that_the_vlms_server_refuses_is_the_clients_to_change(client_for, param, tools):
+    async with client_for([VlmRefused("no", param=param)]) as client:
+        refused = await chat(client, HELLO, response_format=AS_JSON, tools=tools)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+    assert "schema" in refused.json()["error"]["message"]

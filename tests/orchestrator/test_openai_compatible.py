@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
-from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmUnavailable
+from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmRefused, VlmUnavailable
 from shared.events import Usage
 
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -131,6 +131,22 @@ async def test_every_way_to_fail_is_one_of_our_errors_and_says_nothing_internal(
             await collect(vlm)
     assert raised.value.message.endswith(".")
     assert "/home" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ('{"error": {"param": "response_format"}}', "response_format"),
+        ('{"error": {"param": "/home/x"}}', None),
+        ('{"error": "no"}', None),
+        ("<html>", None),
+    ],
+)
+async def test_a_refusal_says_which_part_was_refused_where_the_server_does(serving, body, param):
+    async with serving(refusal(400, body)) as (vlm, _):
+        with pytest.raises(VlmRefused) as raised:
+            await collect(vlm, sampling=Sampling(response_format={"type": "json_object"}))
+    assert raised.value.param == param
 
 
 async def test_a_busy_server_is_asked_again(serving):

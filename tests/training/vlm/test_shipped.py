@@ -3,6 +3,7 @@
 import json
 from random import Random
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -91,3 +92,17 @@ def test_the_folder_is_small_enough_to_travel():
     sizes = [file.stat().st_size for file in FOLDER.iterdir()]
     assert sum(sizes) <= 20 * 2**20
     assert max(sizes) <= 15_000_000
+
+
+def test_an_answer_under_a_schema_is_json_that_fits_it(engine):
+    schema = {
+        "type": "object",
+        "properties": {"thing": {"enum": ["cat", "dog"]}, "count": {"type": "integer", "minimum": 1, "maximum": 9}},
+        "required": ["thing", "count"],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "seen", "schema": schema, "strict": True}}
+    body = {"model": engine.vlm.name, "temperature": 0, "messages": [read_this("what do you see?")]}
+    got = engine.answer(ChatRequest.model_validate(body | {"response_format": wanted}))
+    jsonschema.validate(json.loads(got.text), schema)
+    assert got.outcome.finish_reason == "stop"
