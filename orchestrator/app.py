@@ -12,7 +12,8 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from orchestrator.api import artifacts, chat_completions, files, health, jobs, models
-from orchestrator.api.errors import ShapeErrors, install_error_handlers
+from orchestrator.api.document import install_document
+from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
 from orchestrator.api.request_ids import RequestIds
 from orchestrator.dispatch import CeleryJobDispatcher
@@ -89,8 +90,9 @@ def create_app(
 
     app = FastAPI(title="Diptych", lifespan=lifespan)
     install_error_handlers(app)
+    install_document(app)
     for module in (chat_completions, files, models, jobs, artifacts, health):
-        app.include_router(module.router)
+        app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(Idempotency)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 1024 * 1024)

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from orchestrator.wiring import ServicesDep, has_key
-from shared.artifacts import media_type_of
+from shared.artifacts import MEDIA_TYPES, media_type_of
 
 router = APIRouter()
 HEADERS = {
@@ -15,7 +15,14 @@ HEADERS = {
 }
 
 
-@router.get("/v1/artifacts/{artifact_id}")
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/v1/artifacts/{artifact_id}",
+    response_class=Response,
+    responses={200: {"description": "The bytes.", "content": dict.fromkeys(MEDIA_TYPES.values(), BYTES)}},
+)
 async def get_artifact(artifact_id: str, request: Request, services: ServicesDep, sig: str = "") -> Response:
     """The bytes of an artifact."""
     if sig or not has_key(request, services.settings):

@@ -4,11 +4,12 @@ Nothing internal leaves: what a person did not cause is one sentence here and a 
 """
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +29,30 @@ HTTP_SENTENCES = {
 }
 
 
-def error_type(status: int) -> str:
+ErrorType = Literal["authentication_error", "rate_limit_error", "invalid_request_error", "server_error"]
+
+
+class ErrorObject(BaseModel):
+    """What went wrong: `code` is for programs, `message` for people."""
+
+    message: str
+    type: ErrorType
+    param: str | None
+    code: str
+
+
+class ErrorResponse(BaseModel):
+    error: ErrorObject
+
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorResponse, "description": "The request cannot be served; the error says why."},
+    "5XX": {"model": ErrorResponse, "description": "A part of Diptych failed, or is not there."},
+}
+"""For the OpenAPI document: what every route may answer instead."""
+
+
+def error_type(status: int) -> ErrorType:
     if status == 401:
         return "authentication_error"
     if status == 429:
@@ -102,7 +126,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
-        return _response_for(error.status_code)
+        response = _response_for(error.status_code)
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from orchestrator.records.files import FileRecord, Purpose
 from orchestrator.wiring import OwnerDep, ServicesDep
-from shared.artifacts import media_type_of
+from shared.artifacts import MEDIA_TYPES, media_type_of
 from shared.errors import InvalidRequest
 
 router = APIRouter()
@@ -103,7 +103,14 @@ async def delete_file(file_id: str, services: ServicesDep, owner: OwnerDep) -> F
     return FileDeleted(id=file_id)
 
 
-@router.get("/v1/files/{file_id}/content", response_class=Response)
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/v1/files/{file_id}/content",
+    response_class=Response,
+    responses={200: {"description": "The bytes.", "content": dict.fromkeys(MEDIA_TYPES.values(), BYTES)}},
+)
 async def get_file_content(file_id: str, services: ServicesDep, owner: OwnerDep) -> Response:
     """The bytes as they were uploaded."""
     record = await asyncio.to_thread(services.files.records.get, file_id, owner)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,13 +19,29 @@ router = APIRouter()
 CHECK_S = 5.0
 
 
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Part(BaseModel):
+    """Whether a part is there, and what it says of itself."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "waiting"]
+    parts: dict[str, Part]
+
+
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
+async def healthz() -> Alive:
     """200 while the process serves."""
-    return {"status": "ok"}
+    return Alive()
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not yet."}})
 async def readyz(services: ServicesDep) -> JSONResponse:
     """200 when a chat can use every tool, else 503; either way with the state of each part."""
     redis_part, ledger_part, vlm_part, workers = await asyncio.gather(
@@ -34,8 +51,8 @@ async def readyz(services: ServicesDep) -> JSONResponse:
         _workers(services),
     )
     parts = {"redis": redis_part, "ledger": ledger_part, "vlm": vlm_part, **workers}
-    ready = all(part["ok"] for part in parts.values())
-    shown = {"status": "ready" if ready else "waiting", "parts": parts}
+    ready = all(part.ok for part in parts.values())
+    shown = Readiness(status="ready" if ready else "waiting", parts=parts).model_dump()
     return JSONResponse(shown) if ready else JSONResponse(shown, status_code=503, headers={"Retry-After": "2"})
 
 
@@ -43,23 +60,23 @@ async def _ping(services: Services) -> None:
     await services.redis.execute_command("PING")
 
 
-async def _part(check: Awaitable[str | None]) -> dict[str, Any]:
+async def _part(check: Awaitable[str | None]) -> Part:
     try:
-        return {"ok": True, "detail": await asyncio.wait_for(check, CHECK_S) or "answers"}
+        return Part(ok=True, detail=await asyncio.wait_for(check, CHECK_S) or "answers")
     except DiptychError as error:
-        return {"ok": False, "detail": error.message}
+        return Part(ok=False, detail=error.message)
     except (RedisError, SQLAlchemyError, OSError, TimeoutError):
-        return {"ok": False, "detail": "does not answer"}
+        return Part(ok=False, detail="does not answer")
 
 
-async def _workers(services: Services) -> dict[str, dict[str, Any]]:
+async def _workers(services: Services) -> dict[str, Part]:
     """One part per role of worker."""
     try:
         alive = await asyncio.wait_for(live_workers(services.redis), CHECK_S)
     except (RedisError, OSError, TimeoutError):
         alive = []
-    parts: dict[str, dict[str, Any]] = {}
+    parts: dict[str, Part] = {}
     for role in WORKERS:
         mine = [f"{worker.model} on {worker.device}" for worker in alive if worker.worker == role]
-        parts[f"worker-{role}"] = {"ok": bool(mine), "detail": ", ".join(mine) or "none is running"}
+        parts[f"worker-{role}"] = Part(ok=bool(mine), detail=", ".join(mine) or "none is running")
     return parts

@@ -1,15 +1,38 @@
 """`/v1/jobs/{id}`: what became of a job, and stopping it."""
 
 import asyncio
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
-from shared.errors import Conflict, NotFound
-from shared.jobs import GeneratedImage, Job
+from shared.errors import Conflict, ErrorRecord, NotFound
+from shared.jobs import GeneratedImage, Job, JobInput, JobKind, JobOutput, JobStatus
 
 router = APIRouter()
+
+
+class JobObject(BaseModel):
+    """A job as its owner may see it; times are seconds since 1970."""
+
+    id: str
+    object: Literal["diptych.job"] = "diptych.job"
+    kind: JobKind
+    queue: str
+    status: JobStatus
+    attempt: int
+    crashes: int
+    cancel_requested: bool
+    input: JobInput
+    output: JobOutput | None
+    url: str | None
+    """Link to the picture that was made."""
+    error: ErrorRecord | None
+    created_at: float
+    deadline: float
+    started_at: float | None
+    finished_at: float | None
 
 
 async def _own(job_id: str, services: Services, owner: str) -> Job:
@@ -20,22 +43,24 @@ async def _own(job_id: str, services: Services, owner: str) -> Job:
     return job
 
 
-def _shown(job: Job, services: Services) -> dict[str, Any]:
-    shown = {"object": "diptych.job", "kind": job.kind, "queue": job.route.queue}
-    shown |= job.model_dump(mode="json", exclude={"owner", "lease_until"})
-    if isinstance(job.output, GeneratedImage):
-        shown["url"] = services.links.link(job.output.artifact)
-    return shown
+def _shown(job: Job, services: Services) -> JobObject:
+    made = job.output.artifact if isinstance(job.output, GeneratedImage) else None
+    return JobObject(
+        **{name: getattr(job, name) for name in JobObject.model_fields.keys() & Job.model_fields.keys()},
+        kind=job.kind,
+        queue=job.route.queue,
+        url=None if made is None else services.links.link(made),
+    )
 
 
 @router.get("/v1/jobs/{job_id}")
-async def get_job(job_id: str, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
+async def get_job(job_id: str, services: ServicesDep, owner: OwnerDep) -> JobObject:
     """A job: its input, state, attempts and result."""
     return _shown(await _own(job_id, services, owner), services)
 
 
 @router.post("/v1/jobs/{job_id}/cancel")
-async def cancel_job(job_id: str, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
+async def cancel_job(job_id: str, services: ServicesDep, owner: OwnerDep) -> JobObject:
     """Stop a job: at once if it waits, at its next step if it runs."""
     job = await _own(job_id, services, owner)
     if job.status.final:

@@ -1,14 +1,32 @@
-"""`GET /v1/models`: the one model that is served here, which is the whole house."""
+"""`/v1/models`: the one model that is served here, which is the whole house."""
 
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from orchestrator.wiring import OwnerDep
 from shared.errors import UnknownModel
 
 MODEL = "diptych"
 router = APIRouter()
+
+
+class Model(BaseModel):
+    """A model as OpenAI's clients know it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+HOUSE = Model(id=MODEL, created=0, owned_by="diptych")
 
 
 def check_model(name: str) -> None:
@@ -18,6 +36,13 @@ def check_model(name: str) -> None:
 
 
 @router.get("/v1/models")
-async def list_models(_owner: OwnerDep) -> dict[str, Any]:
+async def list_models(_owner: OwnerDep) -> ModelList:
     """The models that can be asked for."""
-    return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "diptych"}]}
+    return ModelList(data=[HOUSE])
+
+
+@router.get("/v1/models/{model}")
+async def get_model(model: str, _owner: OwnerDep) -> Model:
+    """One of them."""
+    check_model(model)
+    return HOUSE

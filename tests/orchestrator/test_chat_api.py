@@ -240,10 +240,20 @@ async def test_somebody_elses_job_is_not_found(client_for, ledger):
         assert (await client.post(f"/v1/jobs/{job.id}/cancel")).status_code == 404
 
 
+async def test_models_are_listed_and_each_can_be_asked_for(client_for):
+    async with client_for() as client:
+        (listed,) = (await client.get("/v1/models")).json()["data"]
+        assert (listed["id"], listed["object"]) == ("diptych", "model")
+        assert (await client.get("/v1/models/diptych")).json() == listed
+        unknown = await client.get("/v1/models/gpt-9")
+        assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
+
+
 async def test_unknown_addresses_have_the_error_shape_too(client_for):
     async with client_for() as client:
         assert (await client.get("/v1/nothing")).json()["error"]["code"] == "not_found"
-        assert (await client.get("/v1/chat/completions")).json()["error"]["code"] == "method_not_allowed"
+        refused = await client.get("/v1/chat/completions")
+        assert (refused.json()["error"]["code"], refused.headers["allow"]) == ("method_not_allowed", "POST")
 
 
 WEATHER_CALL = VlmToolCall(call_id="c", name="get_weather", arguments='{"city": "Oslo"}')
