@@ -130,9 +130,14 @@ class InProcessDispatcher:
                 queue.put_nowait(None)
 
         working = asyncio.create_task(work())
+        ended = False
         while (event := await queue.get()) is not None:
+            ended = isinstance(event, JobFinished | JobFailed)
             yield event
         await working
+        end = None if ended else ending(await asyncio.to_thread(self._ledger.get, job.id))
+        if end is not None:  # somebody stopped it before it could begin
+            yield end
 
 
 async def _next(queue: "asyncio.Queue[JobEvent]") -> JobEvent | None:

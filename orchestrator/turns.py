@@ -5,11 +5,11 @@ The one place where an error becomes the last event of a turn.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from orchestrator.feed import Feed
 from shared.errors import DiptychError
-from shared.events import TurnCancelled, TurnEvent, TurnFailed
+from shared.events import TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,22 @@ class Turn:
         if not self.task.done():
             self._cancelled = True
             self.task.cancel()
+
+    async def completed(self) -> AsyncIterator[TurnEvent]:
+        """All events, from the first one on; TurnCompleted is last.
+
+        Raises:
+            DiptychError: the turn ended otherwise.
+        """
+        async for event in self.events.follow():
+            if isinstance(event, TurnFailed):
+                error = DiptychError(event.error.message, code=event.error.code)
+                error.status = event.status
+                raise error
+            yield event
+            if isinstance(event, TurnCompleted):
+                return
+        raise DiptychError("Diptych is stopping. Try again in a moment.", code="stopping")
 
     async def _play(self, events: AsyncGenerator[TurnEvent, None]) -> None:
         """Take in everything that happens; an error becomes TurnFailed."""

@@ -7,12 +7,14 @@ Stateless clients send the same picture with every turn; a small memory spares d
 import asyncio
 import hashlib
 from collections import OrderedDict
+from typing import Literal
 
 from shared import imaging
 from shared.artifacts import ArtifactStore
 
 REMEMBERED = 4096
 DECODERS = 2
+Kind = Literal["picture", "mask", "pdf"]
 
 
 class Uploads:
@@ -28,22 +30,29 @@ class Uploads:
 
     async def keep_picture(self, data: bytes, declared: str | None = None) -> str:
         """The artifact id of a picture. Raises InvalidImage."""
-        return (await self._keep(data, declared, pdf=False))[0]
+        return (await self._keep("picture", data, declared))[0]
+
+    async def keep_mask(self, data: bytes) -> str:
+        """The artifact id of the mask that a picture's transparency is. Raises InvalidImage."""
+        return (await self._keep("mask", data, None))[0]
 
     async def keep_document(self, data: bytes) -> tuple[str, ...]:
         """The artifact ids of a PDF's pages, in order; of a picture, just its own. Raises InvalidFile, InvalidImage."""
-        return await self._keep(data, None, pdf=imaging.is_pdf(data))
+        return await self._keep("pdf" if imaging.is_pdf(data) else "picture", data, None)
 
-    async def _keep(self, data: bytes, declared: str | None, *, pdf: bool) -> tuple[str, ...]:
-        digest = hashlib.sha256(f"{declared}\n".encode() + data).digest()
+    async def _keep(self, kind: Kind, data: bytes, declared: str | None) -> tuple[str, ...]:
+        digest = hashlib.sha256(f"{kind} {declared}\n".encode() + data).digest()
         if digest not in self._known:
             async with self._slots:
-                self._known[digest] = await asyncio.to_thread(self._decode, data, declared, pdf)
+                self._known[digest] = await asyncio.to_thread(self._decode, kind, data, declared)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(digest)
         return self._known[digest]
 
-    def _decode(self, data: bytes, declared: str | None, pdf: bool) -> tuple[str, ...]:
-        decoded = imaging.render_pdf(data) if pdf else (imaging.decode(data, declared),)
+    def _decode(self, kind: Kind, data: bytes, declared: str | None) -> tuple[str, ...]:
+        if kind == "pdf":
+            decoded = imaging.render_pdf(data)
+        else:
+            decoded = (imaging.decode_mask(data) if kind == "mask" else imaging.decode(data, declared),)
         return tuple(self._store.put(picture.png, "image/png") for picture in decoded)

@@ -154,3 +154,14 @@ class VlmNonsense(VlmUnavailable):
 class DeadlineExceeded(DiptychError):
     status = 504
     code = "deadline_exceeded"
+
+
+def error_of(record: ErrorRecord) -> DiptychError:
+    """The error that became a record, with the status that its code has; a code of no class is a failed job's."""
+    error = DiptychError(record.message, code=record.code)
+    error.status = {kind.code: kind.status for kind in _kinds(DiptychError)}.get(record.code, JobFailed.status)
+    return error
+
+
+def _kinds(kind: type[DiptychError]) -> list[type[DiptychError]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _kinds(child))]

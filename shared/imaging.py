@@ -153,9 +153,14 @@ def _pictures(output: bytes) -> Iterator[Decoded]:
     while at < len(output):
         end = at + 4 + struct.unpack_from(">I", output, at)[0]
         png = output[at + 4 : end]
-        width, height = struct.unpack_from(">II", png, 16)  # a PNG's IHDR, which comes first
+        width, height = size_of(png)
         yield Decoded(png=png, width=width, height=height)
         at = end
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG that this house encoded itself."""
+    return struct.unpack_from(">II", png, 16)  # its IHDR, which comes first
 
 
 def open_own(png: bytes) -> Image.Image:

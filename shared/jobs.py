@@ -13,9 +13,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.errors import ErrorRecord
+from shared.errors import ErrorRecord, InvalidRequest
 
 MAX_SEED = 2**32 - 1
+MAX_PROMPT = 32_000
 MIN_SIDE, MAX_SIDE = 64, 4096
 """Of a picture that is asked for, in pixels."""
 ArtifactId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.(png|jpg|webp)$")]
@@ -48,7 +49,7 @@ class JobStatus(StrEnum):
 class Painting(Frozen):
     """What all work for the painter has in common. What is None is the painter's own default."""
 
-    prompt: str = Field(min_length=1, max_length=4000)
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
     negative_prompt: str = Field(default="", max_length=4000)
     seed: int = Field(ge=0, le=MAX_SEED)
     fast: bool = False
@@ -152,6 +153,17 @@ class TextRead(Frozen):
 
 JobInput = Annotated[GenerateImage | EditImage | ReadText, Field(discriminator="kind")]
 JobOutput = Annotated[GeneratedImage | TextRead, Field(discriminator="kind")]
+
+
+def check_box(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+    """Raise InvalidRequest where a box is empty or reaches out of a picture of that width and height."""
+    left, top, right, bottom = box
+    if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
+        raise InvalidRequest(
+            f"The box {list(box)} does not lie within the picture of {size[0]}x{size[1]} pixels. Give left, top, right "
+            "and bottom.",
+            code="invalid_box",
+        )
 
 
 @dataclass(frozen=True)

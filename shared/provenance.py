@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 SOFTWARE = "Diptych 0.1.0"
 CHUNK = "diptych"
+PARAMETERS = "parameters"
 XMP_CHUNK = "XML:com.adobe.xmp"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 PAINTED = SOURCE_TYPES + "trainedAlgorithmicMedia"
@@ -85,11 +86,17 @@ def png_with_provenance(image: Image.Image, record: Provenance) -> bytes:
     """The picture as a PNG with its record inside; the same input gives the same bytes."""
     info = PngInfo()
     info.add_itxt(CHUNK, record.model_dump_json())
-    info.add_itxt("parameters", record.parameters)
+    info.add_itxt(PARAMETERS, record.parameters)
     info.add_itxt(XMP_CHUNK, XMP.format(source_type=EDITED if record.edit else PAINTED))
     out = io.BytesIO()
     image.save(out, "PNG", pnginfo=info, compress_level=6)
     return out.getvalue()
+
+
+def text_chunks(png: bytes) -> dict[str, str]:
+    """The record's texts in a PNG of our own, by the names of their chunks; empty where it was not painted here."""
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+        return {name: text for name in (CHUNK, PARAMETERS, XMP_CHUNK) if (text := image.info.get(name)) is not None}
 
 
 def read_provenance(png: bytes) -> Provenance | None:

@@ -22,7 +22,7 @@ from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
-from shared.jobs import GeneratedImage, GenerateImage, Job, TextLine, TextRead
+from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine, TextRead
 from shared.ledger import Ledger, open_engine
 from workers.job_run import JobRunner
 
@@ -75,8 +75,9 @@ def performed(store):
     """What quick stand-ins for the two services do with a job: enough to test everything around a model."""
 
     def perform(job: Job):
-        if isinstance(job.input, GenerateImage):
+        if isinstance(job.input, GenerateImage | EditImage):
             yield GeneratedImage(
+                kind=job.input.kind,
                 artifact=store.put(png(16, 16, "orange"), "image/png"),
                 width=16,
                 height=16,

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.tools.base import PaintingOptions
 from shared.jobs import MAX_SEED, MAX_SIDE, MIN_SIDE
@@ -20,7 +20,17 @@ def _is_unicode(text: str) -> str:
     return text
 
 
+def _is_possible(size: str) -> str:
+    match = SIZE.fullmatch(size)
+    if match is None:
+        raise ValueError("write the size as WIDTHxHEIGHT, such as 128x128")
+    if not all(MIN_SIDE <= int(side) <= MAX_SIDE for side in match.groups()):
+        raise ValueError(f"each side must be from {MIN_SIDE} to {MAX_SIDE}")
+    return size
+
+
 Text = Annotated[str, AfterValidator(_is_unicode)]
+Size = Annotated[str, AfterValidator(_is_possible), Field(description="Width x height in pixels, such as 1024x1024.")]
 
 
 class Body(BaseModel):
@@ -40,17 +50,7 @@ class DiptychOptions(Body):
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance: float | None = Field(default=None, ge=0, le=30)
     negative_prompt: Text | None = Field(default=None, max_length=4000)
-    size: str | None = Field(default=None, description="Width x height in pixels, such as 1024x1024.")
-
-    @field_validator("size")
-    @classmethod
-    def _size_is_possible(cls, size: str | None) -> str | None:
-        match = SIZE.fullmatch(size) if size is not None else None
-        if size is not None and match is None:
-            raise ValueError("write the size as WIDTHxHEIGHT, such as 128x128")
-        if match and not all(MIN_SIDE <= int(side) <= MAX_SIDE for side in match.groups()):
-            raise ValueError(f"each side must be from {MIN_SIDE} to {MAX_SIDE}")
-        return size
+    size: Size | None = None
 
     @model_validator(mode="after")
     def _fast_decides_alone(self) -> Self:

@@ -72,7 +72,7 @@ def error_response(status: int, code: str, message: str, param: str | None = Non
 def _sentence(problem: dict[str, Any]) -> tuple[str, str | None]:
     """What is wrong with a body, and where, in the words of OpenAI's own `param`."""
     where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
-    if problem["type"] == "json_invalid":
+    if problem["type"] == "json_invalid" and not isinstance(problem["loc"][-1], str):  # a place in the body's text
         return "The body is not valid JSON.", None
     param = ".".join(where) or None
     message = problem["msg"].removeprefix("Value error, ")

@@ -33,10 +33,6 @@ class Region:
     def box(self) -> tuple[int, int, int, int]:
         return self.left, self.top, self.right, self.bottom
 
-    def fits(self, width: int, height: int) -> bool:
-        """Whether it has pixels, all within a picture of that size."""
-        return 0 <= self.left < self.right <= width and 0 <= self.top < self.bottom <= height
-
     def with_context(self, width: int, height: int) -> "Region":
         """This region with half its length on each side, as far as a picture of that size has it.
 

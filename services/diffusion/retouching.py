@@ -15,7 +15,7 @@ from services.diffusion.previews import MAX_SIDE
 from services.diffusion.regions import Region
 from shared.errors import InvalidRequest
 from shared.imaging import open_mask, open_own
-from shared.jobs import EditImage
+from shared.jobs import EditImage, check_box
 
 WHOLE_STRENGTH = 0.8
 """Of an edit of a whole picture that does not say: much changes, the layout stays."""
@@ -118,15 +118,9 @@ def _whole_mask(work: EditImage, size: tuple[int, int], mask: bytes | None) -> I
         return image
     if work.box is None:
         return None
-    box = Region(*work.box)
-    if not box.fits(*size):
-        raise InvalidRequest(
-            f"The box {list(work.box)} does not lie within the picture of {size[0]}x{size[1]} pixels. Give left, top, "
-            "right and bottom.",
-            code="invalid_box",
-        )
+    check_box(work.box, size)
     image = Image.new("L", size, 0)
-    image.paste(255, box.box)
+    image.paste(255, work.box)
     return image
 
 
