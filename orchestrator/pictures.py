@@ -5,11 +5,13 @@ Knows no jobs and no HTTP. Blocks.
 
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from shared.artifacts import ArtifactStore
 from shared.imaging import open_own, size_of
 from shared.provenance import XMP_CHUNK, text_chunks
 
@@ -36,6 +38,12 @@ class Encoding:
             return size
         scale = min(self.within[0] / size[0], self.within[1] / size[1])
         return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+
+
+@lru_cache(maxsize=4096)
+def size_in(store: ArtifactStore, artifact_id: str) -> tuple[int, int]:
+    """Width and height of a PNG of our own, known again once it was read. Raises NotFound."""
+    return size_of(store.get(artifact_id))
 
 
 def encode(png: bytes, encoding: Encoding) -> bytes:

@@ -19,6 +19,8 @@ MAX_SEED = 2**32 - 1
 MAX_PROMPT = 32_000
 MIN_SIDE, MAX_SIDE = 64, 4096
 """Of a picture that is asked for, in pixels."""
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels of a picture; right and bottom are outside it."""
 ArtifactId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.(png|jpg|webp)$")]
 
 
@@ -80,8 +82,8 @@ class EditImage(Painting):
     where it paints. None: 1 inside a mask or box, WHOLE_STRENGTH (services/diffusion/retouching.py) otherwise."""
     mask: ArtifactId | None = None
     """A grey picture of the source's size: what is 255 is painted anew, what is 0 stays."""
-    box: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom in pixels of the source: what lies inside is painted anew."""
+    box: Box | None = None
+    """In the source: what lies inside is painted anew."""
 
     @model_validator(mode="after")
     def _one_region(self) -> Self:
@@ -155,7 +157,7 @@ JobInput = Annotated[GenerateImage | EditImage | ReadText, Field(discriminator="
 JobOutput = Annotated[GeneratedImage | TextRead, Field(discriminator="kind")]
 
 
-def check_box(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+def check_box(box: Box, size: tuple[int, int]) -> None:
     """Raise InvalidRequest where a box is empty or reaches out of a picture of that width and height."""
     left, top, right, bottom = box
     if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):

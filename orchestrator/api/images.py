@@ -16,10 +16,9 @@ from orchestrator.api.images_format import PictureFormat, error_frame
 from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, ImageRequest
 from orchestrator.api.sse import HEADERS, with_pauses
 from orchestrator.painting import Work, paint, series
-from orchestrator.pictures import Encoding
+from orchestrator.pictures import Encoding, size_in
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
 from shared.errors import DiptychError, InvalidImage, InvalidRequest
-from shared.imaging import size_of
 from shared.jobs import MAX_SEED, EditImage, GenerateImage, check_box
 
 router = APIRouter()
@@ -50,7 +49,7 @@ async def edit_image(
     source, unused = await sources(form, services)
     if options.box is not None:
         with param("diptych.box"):
-            check_box(options.box, await size_in(services, source))
+            check_box(options.box, await asyncio.to_thread(size_in, services.store, source))
     if options.box is not None and form.mask is not None:
         raise InvalidRequest("Give a mask or a box, not both.", param="mask")
     strength = FAITHFUL_STRENGTH if form.input_fidelity == "high" and not (form.mask or options.box) else None
@@ -130,7 +129,7 @@ async def mask_of(file: UploadFile, source: str, services: Services) -> str:
     """The artifact id of the mask for a source. Raises InvalidImage."""
     with param("mask"):
         mask = await services.uploads.keep_mask(await file.read())
-        size, wanted = await size_in(services, mask), await size_in(services, source)
+        size, wanted = [await asyncio.to_thread(size_in, services.store, each) for each in (mask, source)]
         if size != wanted:
             raise InvalidImage(OTHER_SIZE.format(*size, *wanted), code="invalid_mask")
     return mask
@@ -144,11 +143,6 @@ def param(name: str) -> Iterator[None]:
     except InvalidRequest as error:
         error.param = name
         raise
-
-
-async def size_in(services: Services, artifact_id: str) -> tuple[int, int]:
-    """Width and height of a picture."""
-    return size_of(await asyncio.to_thread(services.store.get, artifact_id))
 
 
 def sides(size: str | None) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, Json
 
 from orchestrator.api.body import Body, DiptychOptions, Size, Text
 from orchestrator.api.image_tool import Format
-from shared.jobs import MAX_PROMPT
+from shared.jobs import MAX_PROMPT, Box
 
 MAX_PICTURES = 10
 """Of one request."""
@@ -50,7 +50,7 @@ class EditOptions(DiptychOptions):
 
     strength: float | None = Field(default=None, gt=0, le=1)
     """How much is painted anew: at 1 all, from noise."""
-    box: tuple[int, int, int, int] | None = None
+    box: Box | None = None
     """Left, top, right, bottom of what may change, in pixels: in place of a mask."""
 
 

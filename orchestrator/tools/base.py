@@ -1,6 +1,7 @@
 """What a tool is: a name, a description for the VLM, a model of its arguments, and how it becomes a job."""
 
 import json
+import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -11,9 +12,10 @@ from orchestrator.conversation import Conversation
 from orchestrator.dispatch import JobDispatcher
 from orchestrator.items import PictureMade, TextFound, ToolResult
 from orchestrator.links import Links
-from shared.errors import DeadlineExceeded, ErrorRecord
+from orchestrator.pictures import size_in
+from shared.errors import DeadlineExceeded, ErrorRecord, InvalidRequest
 from shared.events import JobEvent, JobFailed
-from shared.jobs import JobInput, new_job
+from shared.jobs import MAX_SEED, Box, JobInput, check_box, new_job
 
 
 class Arguments(BaseModel):
@@ -33,6 +35,15 @@ class PaintingOptions:
     negative_prompt: str | None = None
     width: int | None = None
     height: int | None = None
+    strength: float | None = None
+    """Of edits, as the next one."""
+    mask: str | None = None
+    """Artifact id; it holds for pictures of its size."""
+
+    @property
+    def fixed_seed(self) -> int:
+        """The seed, or one drawn now, so that a second attempt after a crash paints the same picture."""
+        return secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,15 @@ class ToolContext:
     owner: str
     job_s: float
     result_chars: int
+
+    def picture(self, handle: str) -> str:
+        """The artifact id behind a handle. Raises ToolFailed."""
+        artifact = self.conversation.images.get(handle)
+        if artifact is None:
+            known = ", ".join(self.conversation.images)
+            message = f"There is no {handle}. The pictures here are: {known}."
+            raise ToolFailed(ErrorRecord(code="unknown_image", message=message))
+        return artifact
 
     async def run_job(self, work: JobInput) -> AsyncGenerator[JobEvent, None]:
         """The job's events; JobFinished is the last.
@@ -105,7 +125,39 @@ class Tool(Protocol):
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     """A JSON schema with nothing in it but what a VLM needs."""
     schema = arguments.model_json_schema()
-    for field in schema["properties"].values():
+    for name, field in schema["properties"].items():
         field.pop("title", None)
+        if "anyOf" in field:  # a value or null: what may be left out need not be null
+            (value,) = (option for option in field.pop("anyOf") if option["type"] != "null")
+            field.pop("default")
+            schema["properties"][name] = field | value
     keep = ("type", "properties", "required", "additionalProperties")
     return {key: schema[key] for key in keep if key in schema}
+
+
+def schema_with_images(arguments: type[Arguments], conversation: Conversation) -> dict[str, Any] | None:
+    """The same for a tool that takes a picture of the conversation as `image`; None where there is none.
+
+    A `box` says how large the pictures are, for a VLM sees them scaled; and a VLM that is held by a grammar cannot
+    write larger numbers.
+    """
+    if not conversation.images:
+        return None
+    schema = schema_of(arguments)
+    fields = schema["properties"]
+    fields["image"]["enum"] = list(conversation.images)
+    if "box" in fields:
+        sizes = {handle: size_in(conversation.store, artifact) for handle, artifact in conversation.images.items()}
+        fields["box"]["description"] += "".join(f" {handle}: {size[0]}x{size[1]}." for handle, size in sizes.items())
+        fields["box"]["items"]["maximum"] = max(max(size) for size in sizes.values())
+    return schema
+
+
+def box_in(context: ToolContext, artifact: str, box: list[int]) -> Box:
+    """A box as it is used. Raises ToolFailed where it does not lie within the picture."""
+    left, top, right, bottom = box
+    try:
+        check_box((left, top, right, bottom), size_in(context.conversation.store, artifact))
+    except InvalidRequest as error:
+        raise ToolFailed(error.record) from None
+    return left, top, right, bottom

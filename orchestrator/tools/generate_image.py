@@ -1,6 +1,5 @@
 """The tool that has a picture painted."""
 
-import secrets
 from collections.abc import AsyncGenerator
 from typing import Any, ClassVar
 
@@ -9,7 +8,7 @@ from pydantic import Field
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_of
 from shared.events import JobEvent, JobFinished
-from shared.jobs import MAX_SEED, GeneratedImage, GenerateImage
+from shared.jobs import GeneratedImage, GenerateImage
 
 
 class GenerateImageArguments(Arguments):
@@ -37,8 +36,7 @@ class GenerateImageTool:
         work = GenerateImage(
             prompt=arguments.prompt,
             negative_prompt=options.negative_prompt or arguments.negative_prompt,
-            # Fixed now, so that a second attempt after a crash paints the same picture.
-            seed=secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed,
+            seed=options.fixed_seed,
             fast=options.fast,
             steps=options.steps,
             guidance_scale=options.guidance_scale,
@@ -48,16 +46,18 @@ class GenerateImageTool:
         async for event in context.run_job(work):
             yield event
             if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                yield self._outcome(context, arguments.prompt, event.output)
+                made = context.conversation.add_picture(event.output.artifact, unknown_words=event.output.unknown_words)
+                told = {"image": made.handle} | told_of(event.output)
+                yield Outcome(told=told, picture=made, alt=arguments.prompt)
 
-    @staticmethod
-    def _outcome(context: ToolContext, prompt: str, image: GeneratedImage) -> Outcome:
-        made = context.conversation.add_picture(image.artifact, unknown_words=image.unknown_words)
-        told: dict[str, Any] = {"image": made.handle, "width": image.width, "height": image.height, "seed": image.seed}
-        if (image.native_width, image.native_height) != (image.width, image.height):
-            told["native_size"] = f"{image.native_width}x{image.native_height}"
-        if image.tokens_dropped:
-            told["note"] = "The prompt is longer than the painter can take in; its end had no effect."
-        if image.unknown_words:
-            told["unknown_words"] = image.unknown_words
-        return Outcome(told=told, picture=made, alt=prompt)
+
+def told_of(image: GeneratedImage) -> dict[str, Any]:
+    """What the VLM is told of a picture that the painter made."""
+    told: dict[str, Any] = {"width": image.width, "height": image.height, "seed": image.seed}
+    if image.strength is None and (image.native_width, image.native_height) != (image.width, image.height):
+        told["native_size"] = f"{image.native_width}x{image.native_height}"
+    if image.tokens_dropped:
+        told["note"] = "The prompt is longer than the painter can take in; its end had no effect."
+    if image.unknown_words:
+        told["unknown_words"] = image.unknown_words
+    return told

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from orchestrator.conversation import Conversation
-from orchestrator.tools.base import Arguments, Outcome, ToolContext, ToolFailed, schema_of
-from shared.errors import ErrorRecord
+from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_with_images
 from shared.events import JobEvent, JobFinished
 from shared.jobs import ReadText, TextRead
 
@@ -28,19 +27,10 @@ class ReadTextTool:
     item_prefix: ClassVar[str] = "rt"
 
     def parameters(self, conversation: Conversation) -> dict[str, Any] | None:
-        if not conversation.images:
-            return None
-        schema = schema_of(self.arguments)
-        schema["properties"]["image"]["enum"] = list(conversation.images)
-        return schema
+        return schema_with_images(self.arguments, conversation)
 
     async def run(self, context: ToolContext, arguments: ReadTextArguments) -> AsyncGenerator[JobEvent | Outcome, None]:
-        artifact = context.conversation.images.get(arguments.image)
-        if artifact is None:
-            known = ", ".join(context.conversation.images)
-            message = f"There is no {arguments.image}. The pictures here are: {known}."
-            raise ToolFailed(ErrorRecord(code="unknown_image", message=message))
-        async for event in context.run_job(ReadText(artifact=artifact)):
+        async for event in context.run_job(ReadText(artifact=context.picture(arguments.image))):
             yield event
             if isinstance(event, JobFinished) and isinstance(event.output, TextRead):
                 yield self._outcome(context, event.output)

@@ -144,6 +144,8 @@ async def test_a_call_of_the_clients_function_is_handed_back_and_ends_the_turn(r
     assert [tool["function"]["name"] for tool in vlm.asked[0][1].tools] == [
         "generate_image",
         "read_text",
+        "edit_image",
+        "look_closer",
         "get_weather",
     ]
     assert conversation.items[-1].call_id == handed.call_id
