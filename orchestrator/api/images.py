@@ -13,6 +13,7 @@ from starlette.responses import Response
 from orchestrator.api.body import DiptychOptions
 from orchestrator.api.image_tool import check_image_model
 from orchestrator.api.images_format import PictureFormat, error_frame
+from orchestrator.api.images_objects import ANSWERS
 from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, ImageRequest
 from orchestrator.api.sse import HEADERS, with_pauses
 from orchestrator.painting import Work, paint, series
@@ -28,7 +29,7 @@ FAITHFUL_STRENGTH = 0.6
 OTHER_SIZE = "The mask is {}x{}, the picture {}x{}: they must be of one size."
 
 
-@router.post("/v1/images/generations", response_model=None)
+@router.post("/v1/images/generations", response_model=None, responses=ANSWERS)
 async def create_image(body: ImageRequest, services: ServicesDep, owner: OwnerDep) -> Response:
     """Paint pictures from a prompt."""
     check_image_model(body.model, "model")
@@ -39,7 +40,7 @@ async def create_image(body: ImageRequest, services: ServicesDep, owner: OwnerDe
     return await answer(work, body, picture_format(body, services), services, owner)
 
 
-@router.post("/v1/images/edits", response_model=None)
+@router.post("/v1/images/edits", response_model=None, responses=ANSWERS)
 async def edit_image(
     form: Annotated[EditForm, Form(media_type="multipart/form-data")], services: ServicesDep, owner: OwnerDep
 ) -> Response:
@@ -72,7 +73,8 @@ async def answer(work: Work, fields: ImageFields, formed: PictureFormat, service
     works = series(work, fields.n or 1)
     turn = services.turns.start(paint(works, services, owner))
     if not fields.stream:
-        return JSONResponse(await formed.whole(turn, [each.seed for each in works]))
+        whole = await formed.whole(turn, [each.seed for each in works])
+        return JSONResponse(whole.model_dump(exclude_none=True))
     stream = formed.stream(turn)
     first = asyncio.ensure_future(anext(stream))
     await asyncio.wait({first}, timeout=HEADERS_AFTER_S)

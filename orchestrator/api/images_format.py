@@ -1,8 +1,4 @@
-"""Painted pictures in the form of OpenAI's Images API: one object, or server-sent events.
-
-`usage` counts, as the painter's own networks see them: text tokens of the prompt and the negative prompt, image
-tokens of the picture that is edited, and image tokens of each picture that is painted, at the size it is painted at.
-"""
+"""Painted pictures in the form of OpenAI's Images API: one object, or server-sent events."""
 
 import asyncio
 import base64
@@ -12,6 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.api.errors import error_body
+from orchestrator.api.images_objects import (
+    CompletedImage,
+    ImagesAnswer,
+    ImageUsage,
+    PartialImage,
+    PictureDetails,
+    PictureObject,
+)
 from orchestrator.api.sse import frame
 from orchestrator.links import Links
 from orchestrator.pictures import Encoding, encode, encode_preview
@@ -22,7 +26,14 @@ from shared.events import JobFinished, JobPreview, JobProgress, JobQueued
 from shared.imaging import size_of
 from shared.jobs import GeneratedImage, JobKind
 
-PREFIXES = {JobKind.GENERATE_IMAGE: "image_generation", JobKind.EDIT_IMAGE: "image_edit"}
+PARTIAL: dict[JobKind, Any] = {
+    JobKind.GENERATE_IMAGE: "image_generation.partial_image",
+    JobKind.EDIT_IMAGE: "image_edit.partial_image",
+}
+COMPLETED: dict[JobKind, Any] = {
+    JobKind.GENERATE_IMAGE: "image_generation.completed",
+    JobKind.EDIT_IMAGE: "image_edit.completed",
+}
 
 
 @dataclass
@@ -40,6 +51,7 @@ class Shown:
 class Progress:
     """How far a job is."""
 
+    kind: JobKind
     partials: int = 0
     total: int = 0
 
@@ -59,7 +71,7 @@ class PictureFormat:
     """Pictures of the request that were not looked at."""
     created: int = field(default_factory=lambda: int(time.time()))
 
-    async def whole(self, turn: Turn, seeds: Sequence[int]) -> dict[str, Any]:
+    async def whole(self, turn: Turn, seeds: Sequence[int]) -> ImagesAnswer:
         """The answer in one piece, its pictures in the order of `seeds`. Raises DiptychError where the turn failed."""
         shown: list[Shown] = []
         async for event in turn.completed():
@@ -67,21 +79,25 @@ class PictureFormat:
                 shown.append(await self._shown(event.job_id, event.output))
         shown.sort(key=lambda picture: seeds.index(picture.output.seed))
         data = [await self._entry(picture) for picture in shown]
-        return {"created": self.created, "data": data, "usage": usage(shown)} | self._described(shown[0])
+        return ImagesAnswer(
+            created=self.created,
+            data=data,
+            usage=ImageUsage.of([picture.output for picture in shown]),
+            **self._described(shown[0]),
+        )
 
     async def stream(self, turn: Turn) -> AsyncGenerator[bytes, None]:
         """The answer as server-sent events. Raises DiptychError where the turn fails."""
         jobs: dict[str, Progress] = {}
-        prefix = ""
         async for event in turn.completed():
             if isinstance(event, JobQueued):
-                jobs[event.job_id], prefix = Progress(), PREFIXES[event.kind]
+                jobs[event.job_id] = Progress(event.kind)
             elif isinstance(event, JobProgress):
                 jobs[event.job_id].total = event.total
             elif isinstance(event, JobPreview) and self._is_due(event, jobs[event.job_id]):
-                yield await self._partial(event, jobs[event.job_id], f"{prefix}.partial_image")
+                yield await self._partial(event, jobs[event.job_id])
             elif isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                yield await self._completed(await self._shown(event.job_id, event.output), f"{prefix}.completed")
+                yield self._completed(await self._shown(event.job_id, event.output))
 
     def _is_due(self, preview: JobPreview, job: Progress) -> bool:
         """Partial images are spread over the steps; a second attempt does not repeat them."""
@@ -89,21 +105,35 @@ class PictureFormat:
             self.partial_images + 1
         )
 
-    async def _partial(self, preview: JobPreview, job: Progress, kind: str) -> bytes:
+    async def _partial(self, preview: JobPreview, job: Progress) -> bytes:
         number, job.partials = job.partials, job.partials + 1
         data = await asyncio.to_thread(encode_preview, base64.b64decode(preview.jpeg_base64), self.encoding)
-        event = {"type": kind, "b64_json": _text(data), "created_at": int(time.time()), "partial_image_index": number}
-        return frame(event | self._settings("auto", "auto"), kind)
+        event = PartialImage(
+            type=PARTIAL[job.kind],
+            b64_json=_text(data),
+            partial_image_index=number,
+            created_at=int(time.time()),
+            output_format=self.encoding.format,
+        )
+        return frame(event.model_dump(exclude_none=True), event.type)
 
-    async def _completed(self, shown: Shown, kind: str) -> bytes:
-        event = {"type": kind, "created_at": int(time.time()), "usage": usage([shown])}
-        return frame(event | {"b64_json": _text(shown.data)} | self._extension(shown) | self._described(shown), kind)
+    def _completed(self, shown: Shown) -> bytes:
+        event = CompletedImage(
+            type=COMPLETED[shown.output.kind],
+            b64_json=_text(shown.data),
+            created_at=int(time.time()),
+            usage=ImageUsage.of([shown.output]),
+            diptych=self._details(shown),
+            **self._described(shown),
+        )
+        return frame(event.model_dump(exclude_none=True), event.type)
 
-    async def _entry(self, shown: Shown) -> dict[str, Any]:
+    async def _entry(self, shown: Shown) -> PictureObject:
+        details = self._details(shown)
         if self.response_format == "b64_json":
-            return {"b64_json": _text(shown.data)} | self._extension(shown)
+            return PictureObject(b64_json=_text(shown.data), diptych=details)
         artifact = await asyncio.to_thread(self.store.put, shown.data, self.encoding.media_type)
-        return {"url": self.links.link(artifact)} | self._extension(shown)
+        return PictureObject(url=self.links.link(artifact), diptych=details)
 
     async def _shown(self, job_id: str, output: GeneratedImage) -> Shown:
         return await asyncio.to_thread(self._encoded, job_id, output)
@@ -114,44 +144,14 @@ class PictureFormat:
         return Shown(output, job_id, encode(png, self.encoding), *size)
 
     def _described(self, shown: Shown) -> dict[str, Any]:
-        return self._settings("low" if shown.output.fast else "high", f"{shown.width}x{shown.height}")
-
-    def _settings(self, quality: str, size: str) -> dict[str, Any]:
-        return {"background": "opaque", "output_format": self.encoding.format, "quality": quality, "size": size}
-
-    def _extension(self, shown: Shown) -> dict[str, Any]:
-        """What OpenAI's API has no field for."""
-        if not self.extended:
-            return {}
-        output = shown.output
-        values: dict[str, Any] = {
-            "job": shown.job_id,
-            "seed": output.seed,
-            "fast": output.fast,
-            "steps": output.steps,
-            "guidance": output.guidance_scale,
-            "native_size": f"{output.native_width}x{output.native_height}",
-            "model": output.model,
-            "tokens_dropped": output.tokens_dropped,
-            "unknown_words": output.unknown_words,
+        return {
+            "output_format": self.encoding.format,
+            "quality": "low" if shown.output.fast else "high",
+            "size": f"{shown.width}x{shown.height}",
         }
-        if output.strength is not None:
-            values |= {"strength": output.strength, "unused_images": self.unused_images}
-        return {"diptych": values}
 
-
-def usage(shown: list[Shown]) -> dict[str, Any]:
-    """Of all pictures of a request: they share their prompt and their source."""
-    first = shown[0].output
-    text, source = first.prompt_tokens, 0 if first.strength is None else first.image_tokens
-    painted = sum(picture.output.image_tokens for picture in shown)
-    return {
-        "input_tokens": text + source,
-        "input_tokens_details": {"text_tokens": text, "image_tokens": source},
-        "output_tokens": painted,
-        "output_tokens_details": {"text_tokens": 0, "image_tokens": painted},
-        "total_tokens": text + source + painted,
-    }
+    def _details(self, shown: Shown) -> PictureDetails | None:
+        return PictureDetails.of(shown.job_id, shown.output, self.unused_images) if self.extended else None
 
 
 def error_frame(error: DiptychError) -> bytes:

@@ -6,6 +6,7 @@ import io
 import json
 
 import httpx2
+import jsonschema
 import numpy as np
 import openai
 import pytest
@@ -367,3 +368,12 @@ async def test_the_openapi_document_has_the_form_as_it_is(http):
     assert list(content) == ["multipart/form-data"]
     form = document["components"]["schemas"]["EditForm"]["properties"]
     assert {"image", "image[]", "mask", "prompt", "n", "size", "diptych", "input_fidelity"} <= set(form)
+
+
+async def test_an_answer_is_what_the_openapi_document_says(http):
+    document = (await http.get("/openapi.json")).json()
+    answered = document["paths"]["/v1/images/generations"]["post"]["responses"]["200"]["content"]
+    assert set(answered) == {"application/json", "text/event-stream"}
+    schema = answered["application/json"]["schema"] | {"components": document["components"]}
+    body = {"prompt": CAT, "n": 2, "diptych": {"fast": True}}
+    jsonschema.validate((await http.post("/v1/images/generations", json=body)).json(), schema)
