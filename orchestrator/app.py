@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from orchestrator.api import artifacts, chat_completions, files, health, images, jobs, models
+from orchestrator.api import artifacts, chat_completions, files, health, images, jobs, models, responses
 from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
@@ -22,6 +22,8 @@ from orchestrator.links import Links
 from orchestrator.reconciler import Reconciler
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
+from orchestrator.records.responses import ResponseRecords
+from orchestrator.response_runs import ResponseRuns
 from orchestrator.settings import OrchestratorSettings, is_loopback
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -41,7 +43,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     engine = open_engine(settings.ledger_url)
     store = DirectoryArtifactStore(settings.artifact_folder)
     ledger, file_records, idempotency = Ledger(engine), FileRecords(engine), IdempotencyRecords(engine, store)
-    for records in (ledger, file_records, idempotency):
+    response_records = ResponseRecords(engine)
+    for records in (ledger, file_records, idempotency, response_records):
         await asyncio.to_thread(records.create_tables)
     uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
@@ -53,7 +56,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         timeout_s=settings.vlm_timeout_s,
         busy_s=settings.vlm_busy_s,
     )
-    turns = TurnRunner()
+    turns, runs = TurnRunner(), ResponseRuns()
     async with EventReader(client) as events:
         reconciler = asyncio.create_task(Reconciler(celery, ledger, settings.max_attempts).run_forever())
         yield Services(
@@ -68,8 +71,11 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             idempotency=idempotency,
             files=Files(file_records, store, uploads),
             turns=turns,
+            responses=response_records,
+            runs=runs,
         )
         await turns.close()
+        await runs.close()
         reconciler.cancel()
     await vlm.aclose()
     await client.aclose()
@@ -91,7 +97,7 @@ def create_app(
     app = FastAPI(title="Diptych", lifespan=lifespan)
     install_error_handlers(app)
     install_document(app)
-    for module in (chat_completions, images, files, models, jobs, artifacts, health):
+    for module in (chat_completions, responses, images, files, models, jobs, artifacts, health):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(Idempotency)

@@ -49,10 +49,13 @@ class CallRunner:
         for call in calls:
             conversation.append(call)
         results: dict[str, ToolResult] = {}
-        async for event in merge([self._run_call(call, results) for call in calls]):
-            yield event
-        for call in calls:
-            conversation.append(results[call.call_id])
+        try:
+            async for event in merge([self._run_call(call, results) for call in calls]):
+                yield event
+        finally:  # also where the turn ends here: what was shown is part of the conversation
+            for call in calls:
+                if call.call_id in results:
+                    conversation.append(results[call.call_id])
 
     async def _run_call(self, call: ToolCall, results: dict[str, ToolResult]) -> AsyncGenerator[TurnEvent, None]:
         try:

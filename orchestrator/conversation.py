@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Self
 
-from orchestrator.items import ImagePart, Item, Message, PictureMade, TextFound, TextPart, ToolResult
+from orchestrator.items import ImagePart, Item, Message, PictureMade, TextFound, TextPart, ToolCall, ToolResult
 from shared.artifacts import ArtifactStore
 from shared.errors import InvalidRequest
 from shared.jobs import TextRead
@@ -110,6 +110,16 @@ class Conversation:
         first = int(match["first"] or 1)
         last = int(match["last"] or match["first"] or len(text.lines))
         return "\n".join(line.text for line in text.lines[max(first - 1, 0) : last])
+
+    def open_calls(self) -> set[str]:
+        """The ids of the calls that have no result."""
+        called = {item.call_id for item in self._items if isinstance(item, ToolCall)}
+        return called - {item.call_id for item in self._items if isinstance(item, ToolResult)}
+
+    def settled(self) -> tuple[Item, ...]:
+        """The items without the calls that never returned, from which a next turn can go on."""
+        unanswered = self.open_calls()
+        return tuple(item for item in self._items if not (isinstance(item, ToolCall) and item.call_id in unanswered))
 
     def _take_pictures(self, message: Message) -> None:
         handles = {part.handle: part.artifact for part in message.parts if isinstance(part, ImagePart)}

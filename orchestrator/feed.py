@@ -15,6 +15,11 @@ class Feed(Generic[T]):
         self._closed = False
         self._news = asyncio.Event()
 
+    @property
+    def last(self) -> T | None:
+        """What was added last."""
+        return self._entries[-1] if self._entries else None
+
     def add(self, entry: T) -> None:
         self._entries.append(entry)
         self._wake()

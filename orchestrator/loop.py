@@ -49,11 +49,20 @@ class AgentLoop:
     """One turn of one conversation. `run` may be called once."""
 
     def __init__(
-        self, vlm: VisionLanguageModel, context: ToolContext, sampling: Sampling, bounds: Bounds, functions: Functions
+        self,
+        vlm: VisionLanguageModel,
+        context: ToolContext,
+        sampling: Sampling,
+        bounds: Bounds,
+        functions: Functions,
+        *,
+        instructions: str = "",
     ) -> None:
+        """`instructions` are for this turn only: they do not join the conversation."""
         self._vlm, self._context, self._sampling, self._bounds = vlm, context, sampling, bounds
         self._conversation: Conversation = context.conversation
         self._functions = functions
+        self._system = f"{SYSTEM_PROMPT}\n\n{instructions}" if instructions else SYSTEM_PROMPT
         self._calls = CallRunner(context, bounds)
         self._usage = Usage()
         self._finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
@@ -129,24 +138,26 @@ class AgentLoop:
         """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
         shown = HandleFilter(self._resolve)
         # In a thread: it reads and encodes every picture of the conversation.
-        messages = await asyncio.to_thread(vlm_messages, self._conversation, SYSTEM_PROMPT)
-        async for event in self._vlm.answer(messages, offer, self._sampling):
-            if isinstance(event, VlmText):
-                answer.text += event.text
-                if text := shown.feed(event.text):
-                    yield TextDelta(text=text)
-            elif isinstance(event, VlmToolCall):
-                answer.calls.append(event)
-            else:
-                answer.end = event
+        messages = await asyncio.to_thread(vlm_messages, self._conversation, self._system)
+        try:
+            async for event in self._vlm.answer(messages, offer, self._sampling):
+                if isinstance(event, VlmText):
+                    answer.text += event.text
+                    if text := shown.feed(event.text):
+                        yield TextDelta(text=text)
+                elif isinstance(event, VlmToolCall):
+                    answer.calls.append(event)
+                else:
+                    answer.end = event
+        finally:  # what was shown has been said, even where the answer broke off
+            if answer.text:
+                self._conversation.add_assistant([TextPart(text=answer.text)])
         if text := shown.flush():
             yield TextDelta(text=text)
         if answer.calls and answer.text.strip():
             yield TextEnded()
         self._usage += answer.end.usage
         self._finish_reason = answer.end.finish_reason
-        if answer.text:
-            self._conversation.add_assistant([TextPart(text=answer.text)])
 
 
 def _as_own(call: VlmToolCall) -> ToolCall:

@@ -12,6 +12,8 @@ from orchestrator.dispatch import JobDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.records.idempotency import IdempotencyRecords
+from orchestrator.records.responses import ResponseRecords
+from orchestrator.response_runs import ResponseRuns
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -34,6 +36,8 @@ class Services:
     files: Files
     idempotency: IdempotencyRecords
     turns: TurnRunner
+    responses: ResponseRecords
+    runs: ResponseRuns
 
 
 def services_of(request: Request) -> Services:

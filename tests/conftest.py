@@ -17,6 +17,8 @@ from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
+from orchestrator.records.responses import ResponseRecords
+from orchestrator.response_runs import ResponseRuns
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -61,6 +63,13 @@ def ledger(engine):
 @pytest.fixture
 def file_records(engine):
     records = FileRecords(engine)
+    records.create_tables()
+    return records
+
+
+@pytest.fixture
+def response_records(engine):
+    records = ResponseRecords(engine)
     records.create_tables()
     return records
 
@@ -117,7 +126,7 @@ def idempotency(engine, store):
 
 
 @pytest.fixture
-def make_services(*, ledger, file_records, idempotency, store, dispatcher, links, tmp_path):
+def make_services(*, ledger, file_records, response_records, idempotency, store, dispatcher, links, tmp_path):
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
@@ -134,6 +143,8 @@ def make_services(*, ledger, file_records, idempotency, store, dispatcher, links
             idempotency=idempotency,
             files=Files(file_records, store, uploads),
             turns=TurnRunner(),
+            responses=response_records,
+            runs=ResponseRuns(),
         )
 
     return make

@@ -11,6 +11,7 @@ from orchestrator.api.chat_conversation import fill
 from orchestrator.api.chat_format import chunks, frames, whole
 from orchestrator.api.chat_schema import ChatRequest
 from orchestrator.api.models import check_model
+from orchestrator.api.sse import HEADERS, with_pauses
 from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation
 from orchestrator.loop import AgentLoop
@@ -20,7 +21,6 @@ from orchestrator.wiring import OwnerDep, Services, ServicesDep
 
 router = APIRouter()
 HEADERS_AFTER_S = 10.0
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.post("/v1/chat/completions", response_model=None)
@@ -40,7 +40,7 @@ async def create_chat_completion(body: ChatRequest, services: ServicesDep, owner
     await asyncio.wait({first}, timeout=HEADERS_AFTER_S)
     if first.done():
         first.result()  # an error before the first byte is an HTTP status of its own
-    return StreamingResponse(frames(first, stream), media_type="text/event-stream", headers=STREAM_HEADERS)
+    return StreamingResponse(with_pauses(frames(first, stream)), media_type="text/event-stream", headers=HEADERS)
 
 
 def _loop(body: ChatRequest, conversation: Conversation, services: Services, owner: str) -> AgentLoop:

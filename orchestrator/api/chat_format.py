@@ -5,15 +5,15 @@ streams also carry what workers do (queued, step k of n, previews), in a `diptyc
 """
 
 import asyncio
-import json
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.api.errors import error_body
 from orchestrator.api.models import MODEL
+from orchestrator.api.sse import frame
 from orchestrator.links import markdown_image
 from orchestrator.turns import Turn
 from shared.errors import DiptychError
@@ -29,8 +29,6 @@ from shared.events import (
     TurnFailed,
     Usage,
 )
-
-KEEP_ALIVE_S = 15.0
 
 
 def _error_of(failed: TurnFailed) -> DiptychError:
@@ -93,11 +91,7 @@ class _Envelope:
         choices: list[dict[str, Any]] = []
         if delta is not None:
             choices.append({"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason})
-        return _frame(self.fields("chat.completion.chunk") | {"choices": choices} | extra)
-
-
-def _frame(data: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+        return frame(self.fields("chat.completion.chunk") | {"choices": choices} | extra)
 
 
 async def chunks(
@@ -145,21 +139,13 @@ def _content(event: TurnEvent, only_json: bool) -> str:
     return "\n\n" if isinstance(event, TextEnded) and not only_json else ""
 
 
-async def frames(first: "asyncio.Future[bytes]", rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The frames with comments in long pauses, so that proxies keep the connection; an error is the last frame."""
-    upcoming = first
+async def frames(first: "asyncio.Future[bytes]", rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The frames from the first one on, which may still be under way; an error is the last frame."""
     try:
-        while True:
-            await asyncio.wait({upcoming}, timeout=KEEP_ALIVE_S)
-            if not upcoming.done():
-                yield b": still working\n\n"
-                continue
-            yield upcoming.result()
-            upcoming = asyncio.ensure_future(anext(rest))
+        yield await first
+        async for following in rest:
+            yield following
     except StopAsyncIteration:
-        yield b"data: [DONE]\n\n"
+        return
     except DiptychError as error:
-        yield _frame(error_body(error.status, error.code, error.message))
-        yield b"data: [DONE]\n\n"
-    finally:
-        upcoming.cancel()
+        yield frame(error_body(error.status, error.code, error.message))

@@ -4,6 +4,7 @@ Nothing internal leaves: what a person did not cause is one sentence here and a 
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
@@ -69,9 +70,18 @@ def error_response(status: int, code: str, message: str, param: str | None = Non
     return JSONResponse(error_body(status, code, message, param), status_code=status, headers=headers)
 
 
-def _sentence(problem: dict[str, Any]) -> tuple[str, str | None]:
-    """What is wrong with a body, and where, in the words of OpenAI's own `param`."""
-    where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
+def _where(problem: Mapping[str, Any]) -> list[str]:
+    """The path to a field, without the names that Pydantic has for the branches of a union."""
+    places = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
+    return [place for place in places if "[" not in place]
+
+
+def _sentence(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+    """What is wrong with a body first, and where, in the words of OpenAI's own `param`."""
+    field = _where(problems[0])[:1]
+    # Of the branches of a union, the one that got furthest is the one that was meant.
+    problem = max((problem for problem in problems if _where(problem)[:1] == field), key=lambda p: len(_where(p)))
+    where = _where(problem)
     if problem["type"] == "json_invalid" and not isinstance(problem["loc"][-1], str):  # a place in the body's text
         return "The body is not valid JSON.", None
     param = ".".join(where) or None
@@ -121,7 +131,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
-        message, param = _sentence(error.errors()[0])
+        message, param = _sentence(error.errors())
         return error_response(400, "invalid_request", message, param)
 
     @app.exception_handler(HTTPException)

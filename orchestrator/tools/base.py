@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -57,6 +57,8 @@ class ToolContext:
     owner: str
     job_s: float
     result_chars: int
+    jobs: list[str] = field(default_factory=list)
+    """Ids of all jobs of the turn."""
 
     def picture(self, handle: str) -> str:
         """The artifact id behind a handle. Raises ToolFailed."""
@@ -74,7 +76,9 @@ class ToolContext:
             ToolFailed: the job failed in a way that the VLM should be told of.
             WorkerUnavailable, DeadlineExceeded: the turn cannot go on.
         """
-        async for event in self.dispatcher.run(new_job(work, owner=self.owner, seconds=self.job_s)):
+        job = new_job(work, owner=self.owner, seconds=self.job_s)
+        self.jobs.append(job.id)
+        async for event in self.dispatcher.run(job):
             yield event
             if isinstance(event, JobFailed):
                 if event.error.code == DeadlineExceeded.code:
@@ -125,12 +129,12 @@ class Tool(Protocol):
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     """A JSON schema with nothing in it but what a VLM needs."""
     schema = arguments.model_json_schema()
-    for name, field in schema["properties"].items():
-        field.pop("title", None)
-        if "anyOf" in field:  # a value or null: what may be left out need not be null
-            (value,) = (option for option in field.pop("anyOf") if option["type"] != "null")
-            field.pop("default")
-            schema["properties"][name] = field | value
+    for name, described in schema["properties"].items():
+        described.pop("title", None)
+        if "anyOf" in described:  # a value or null: what may be left out need not be null
+            (value,) = (option for option in described.pop("anyOf") if option["type"] != "null")
+            described.pop("default")
+            schema["properties"][name] = described | value
     keep = ("type", "properties", "required", "additionalProperties")
     return {key: schema[key] for key in keep if key in schema}
 

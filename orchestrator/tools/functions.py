@@ -20,6 +20,8 @@ class Functions:
     choice: str = "auto"
     """auto, none, required, or the name of one of `schemas`."""
     parallel: bool = True
+    without: frozenset[str] = frozenset()
+    """Names of our own tools that may not be called."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -29,6 +31,7 @@ class Functions:
         """What the VLM may call. A choice holds for the first answer of a turn; it is met then."""
         if self.choice == "none":
             return Offer()
-        own = [schema for schema in registry.schemas(conversation) if schema["function"]["name"] not in self.names]
+        left_out = self.names | self.without
+        own = [schema for schema in registry.schemas(conversation) if schema["function"]["name"] not in left_out]
         choice = self.choice if first else "auto"
         return Offer(tools=(*own, *self.schemas), choice=choice, parallel=self.parallel)

@@ -1,9 +1,14 @@
-"""What tests of the HTTP surface share: a client of an app in process."""
+"""What tests of the HTTP surface share: a client of an app in process, and OpenAI's own client over real HTTP."""
 
+import asyncio
 import contextlib
+import socket
 
 import httpx
+import httpx2
+import openai
 import pytest
+import uvicorn
 
 from orchestrator.app import create_app
 from orchestrator.vlm.scripted import ScriptedVlm
@@ -30,3 +35,36 @@ def client_for(make_services):
         await made.turns.close()
 
     return client_for
+
+
+@pytest.fixture
+def sdk_for(make_services):
+    """A context manager: the SDK's client of a served app, where streams arrive as they are sent."""
+
+    @contextlib.asynccontextmanager
+    async def sdk_for(*answers, vlm=None, key="none", **options):
+        house = make_services(vlm or ScriptedVlm(answers), **options)
+
+        @contextlib.asynccontextmanager
+        async def opened(_settings):
+            yield house
+
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(create_app(house.settings, opened), log_config=None))
+        serving = asyncio.create_task(server.serve([listening]))
+        async with openai.AsyncOpenAI(
+            base_url=f"http://127.0.0.1:{port}/v1",
+            api_key=key,
+            http_client=httpx2.AsyncClient(trust_env=False),
+            max_retries=0,
+            timeout=10,
+        ) as client:
+            client.house = house
+            yield client
+        await house.turns.close()
+        await house.runs.close()
+        server.should_exit = True
+        await serving
+
+    return sdk_for

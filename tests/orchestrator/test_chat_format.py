@@ -2,7 +2,7 @@
 
 import asyncio
 
-from orchestrator.api import chat_format
+from orchestrator.api import sse
 from orchestrator.api.chat_format import chunks, frames
 from orchestrator.turns import TurnRunner
 from shared.events import TextDelta, TurnCompleted, Usage
@@ -20,11 +20,11 @@ def turn_of(runner, gate, done):
 
 
 async def test_long_pauses_are_filled_with_comments(monkeypatch):
-    monkeypatch.setattr(chat_format, "KEEP_ALIVE_S", 0.01)
+    monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.01)
     runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
     rest = chunks(turn_of(runner, gate, done), include_usage=False, extended=False)
     seen = []
-    async for frame in frames(asyncio.ensure_future(anext(rest)), rest):
+    async for frame in sse.with_pauses(frames(asyncio.ensure_future(anext(rest)), rest)):
         seen.append(frame)
         if frame.startswith(b": "):
             gate.set()

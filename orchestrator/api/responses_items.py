@@ -1,0 +1,81 @@
+"""The items of a response's output, as they are given out. Pictures in them are references to artifacts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.api.image_tool import ImageGenerationTool
+from orchestrator.api.responses_pictures import SOURCE, reference
+from shared.errors import ErrorRecord
+from shared.events import FunctionCalled, ToolCalled
+from shared.jobs import GeneratedImage, JobOutput, TextRead
+
+
+def text_part(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def message_item(item_id: str, status: str, text: str | None) -> dict[str, Any]:
+    content = [] if text is None else [text_part(text)]
+    return {"id": item_id, "type": "message", "status": status, "role": "assistant", "content": content}
+
+
+def function_item(call: FunctionCalled, status: str, arguments: str) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function_call",
+        "status": status,
+        "call_id": call.call_id,
+        "name": call.name,
+        "arguments": arguments,
+    }
+
+
+def hosted_item(call: ToolCalled, status: str, output: JobOutput | None = None) -> dict[str, Any]:
+    """A call of one of our own tools, as an extension of the standard."""
+    item: dict[str, Any] = {"id": call.id, "type": f"diptych:{call.name}_call", "status": status}
+    return item | {"arguments": call.arguments, "output": _read(output) if isinstance(output, TextRead) else None}
+
+
+def _read(read: TextRead) -> dict[str, Any]:
+    return {"text": read.text} | read.model_dump(mode="json", include={"lines", "width", "height", "engine"})
+
+
+def failed(item: dict[str, Any], error: ErrorRecord) -> dict[str, Any]:
+    return item | {"status": "failed", "error": {"type": "tool_error", "code": error.code, "message": error.message}}
+
+
+@dataclass(frozen=True)
+class ImageForm:
+    """How pictures are given out."""
+
+    tool: ImageGenerationTool
+    extended: bool
+    """Whether the values that OpenAI has no field for are told."""
+
+    def begun(self, call: ToolCalled) -> dict[str, Any]:
+        return {"id": call.id, "type": "image_generation_call", "status": "in_progress", "result": None}
+
+    def done(self, call: ToolCalled, *, made: str, given: str, output: JobOutput | None) -> dict[str, Any]:
+        """The finished item, with the artifacts of the picture as it was made, and as it is given out."""
+        item = self.begun(call) | {
+            "status": "completed",
+            "result": reference(given),
+            SOURCE: reference(made),
+            "action": "generate",
+            "background": "opaque",
+            "output_format": self.tool.output_format,
+            "quality": self.tool.quality,
+            "revised_prompt": call.arguments.get("prompt"),
+        }
+        if isinstance(output, GeneratedImage):
+            item["size"] = f"{output.width}x{output.height}"
+            if self.extended:
+                item["diptych"] = _painting(output)
+        return item
+
+
+def _painting(output: GeneratedImage) -> dict[str, Any]:
+    values = output.model_dump(
+        mode="json", include={"seed", "fast", "steps", "guidance_scale", "model", "seconds", "unknown_words"}
+    )
+    return values | {"native_size": f"{output.native_width}x{output.native_height}"}

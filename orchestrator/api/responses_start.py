@@ -1,0 +1,129 @@
+"""From a request's body to a running response."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.api.image_tool import check_image_model
+from orchestrator.api.models import check_model
+from orchestrator.api.responses_conversation import InputReader, Listed
+from orchestrator.api.responses_items import ImageForm
+from orchestrator.api.responses_object import new_response
+from orchestrator.api.responses_pictures import Pictures
+from orchestrator.api.responses_schema import ContextRequest, ResponseRequest
+from orchestrator.api.responses_stream import ResponseStream
+from orchestrator.api.responses_tools import HOSTED, HostedTool
+from orchestrator.calls import Bounds
+from orchestrator.conversation import Conversation
+from orchestrator.items import new_item_id
+from orchestrator.loop import AgentLoop
+from orchestrator.records.responses import ResponseRecord
+from orchestrator.response_runs import ALIVE_S, ResponseRun
+from orchestrator.tools.base import ToolContext
+from orchestrator.wiring import Services
+from shared.errors import Conflict, InvalidRequest, NotFound
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a response starts from."""
+
+    conversation: Conversation
+    earlier: tuple[Listed, ...] = ()
+    """The items of the responses before it, as they are listed."""
+    new: list[Listed] = field(default_factory=list)
+    """The items that the request brings in."""
+
+
+async def context_of(body: ContextRequest, services: Services, owner: str) -> Context:
+    """The conversation that a request goes on with.
+
+    Raises:
+        UnknownModel, InvalidRequest: something that it names is not there, or cannot be used.
+    """
+    check_model(body.model)
+    check_image_model(body.image_tool and body.image_tool.model, "tools")
+    previous = await _previous(body.previous_response_id, services, owner)
+    items = previous.items if previous else ()
+    conversation = Conversation.from_items(items, services.store, services.settings.max_images)
+
+    async def find_item(item_id: str) -> dict[str, Any]:
+        return await asyncio.to_thread(services.responses.item, item_id, owner)
+
+    reader = InputReader(conversation, services, owner, find_item)
+    await reader.read(body.input)
+    earlier = (*previous.input, *previous.body["output"]) if previous else ()
+    return Context(conversation, earlier, reader.listed)
+
+
+async def _previous(response_id: str | None, services: Services, owner: str) -> ResponseRecord | None:
+    if response_id is None:
+        return None
+    try:
+        previous = await asyncio.to_thread(services.responses.get, response_id, owner)
+    except NotFound:
+        message = f"Previous response with id {response_id[:80]!r} not found."
+        raise InvalidRequest(message, code="previous_response_not_found", param="previous_response_id") from None
+    if previous.running:
+        raise Conflict("The previous response is still running. Wait for it, or cancel it.")
+    return previous
+
+
+async def start(body: ResponseRequest, services: Services, owner: str) -> ResponseRun:
+    """Begin to answer; what must last is in the records when this returns. Raises what `context_of` raises."""
+    context = await context_of(body, services, owner)
+    response = new_response(new_item_id("resp"), body)
+    now = time.time()
+    record = ResponseRecord(
+        id=response["id"],
+        owner=owner,
+        created_at=now,
+        alive_until=now + ALIVE_S,
+        body=response,
+        input=(*context.earlier, *context.new),
+    )
+    if body.stored:
+        await asyncio.to_thread(services.responses.add, record, context.new)
+    tools = _tool_context(body, context.conversation, services, owner)
+    run = ResponseRun(
+        record,
+        turn=services.turns.start(_loop(body, tools, services).run()),
+        shaping=_stream(body, response, services),
+        conversation=context.conversation,
+        jobs=tools.jobs,
+        ledger=services.ledger,
+        records=services.responses if body.stored else None,
+    )
+    services.runs.add(run)
+    return run
+
+
+def _tool_context(body: ResponseRequest, conversation: Conversation, services: Services, owner: str) -> ToolContext:
+    return ToolContext(
+        conversation=conversation,
+        dispatcher=services.dispatcher,
+        links=services.links,
+        options=body.painting,
+        owner=owner,
+        job_s=services.settings.job_s,
+        result_chars=services.settings.result_chars,
+    )
+
+
+def _loop(body: ResponseRequest, tools: ToolContext, services: Services) -> AgentLoop:
+    settings = services.settings
+    calls = min(settings.max_calls, body.max_tool_calls or settings.max_calls)
+    bounds = Bounds(settings.max_steps, calls, settings.max_format_errors, settings.turn_s)
+    return AgentLoop(services.vlm, tools, body.sampling, bounds, body.functions, instructions=body.instructions or "")
+
+
+def _stream(body: ResponseRequest, response: dict[str, Any], services: Services) -> ResponseStream:
+    extended = body.diptych is not None
+    return ResponseStream(
+        response=response,
+        pictures=Pictures(services.store),
+        images=ImageForm(body.image_tool, extended) if body.image_tool else None,
+        hosted=frozenset(own for tool in body.tools if isinstance(tool, HostedTool) for own in HOSTED[tool.type]),
+        extended=extended,
+    )

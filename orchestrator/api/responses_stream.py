@@ -1,0 +1,272 @@
+"""A turn as the numbered events of a response, in the order of OpenAI's Responses API.
+
+Keeps the response object up to date with them. Pictures are references to artifacts; `responses_pictures` sets them
+in. Tools that the request does not name leave only text: a picture of theirs is a Markdown link.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.api.responses_items import (
+    ImageForm,
+    failed,
+    function_item,
+    hosted_item,
+    message_item,
+    text_part,
+)
+from orchestrator.api.responses_object import ending
+from orchestrator.api.responses_pictures import Pictures, reference
+from orchestrator.items import new_item_id
+from orchestrator.links import markdown_image
+from shared.errors import DiptychError, JobCancelled
+from shared.events import (
+    AnyJobEvent,
+    FunctionCalled,
+    JobFinished,
+    JobPreview,
+    JobProgress,
+    JobQueued,
+    JobStarted,
+    PictureShown,
+    TextDelta,
+    TextEnded,
+    ToolCalled,
+    ToolReturned,
+    TurnCompleted,
+    TurnEnd,
+    TurnEvent,
+    TurnFailed,
+)
+from shared.jobs import JobOutput
+
+Event = dict[str, Any]
+STOPPED = JobCancelled().record
+STOPPING = DiptychError("Diptych was stopped while it answered. Try again in a moment.", code="stopping")
+
+
+@dataclass
+class _Call:
+    """A tool call whose item is shown."""
+
+    event: ToolCalled
+    index: int
+    partial_images: int = 0
+    total: int = 0
+    output: JobOutput | None = None
+
+
+@dataclass
+class _Message:
+    """The message that is being written."""
+
+    id: str
+    index: int
+    text: str = ""
+
+
+@dataclass
+class ResponseStream:
+    """One response. Feed it a turn's events, in order."""
+
+    response: dict[str, Any]
+    pictures: Pictures
+    images: ImageForm | None
+    """How pictures are shown; None: as links."""
+    hosted: frozenset[str]
+    """Names of our other tools whose calls are shown."""
+    extended: bool
+    """Whether the workers' events are told."""
+    ended: bool = False
+    _number: int = 0
+    _message: _Message | None = None
+    _gap: bool = False
+    """Whether a blank line belongs before the next text."""
+    _calls: dict[str, _Call] = field(default_factory=dict)
+    """Shown calls that have not returned, by call id."""
+    _jobs: dict[str, str] = field(default_factory=dict)
+    """Job id to call id."""
+
+    def opening(self) -> list[Event]:
+        """What comes before the turn's first event."""
+        events = [self._state("response.created")]
+        if self.response["background"]:
+            events.append(self._state("response.queued"))
+            self.response["status"] = "in_progress"
+        return [*events, self._state("response.in_progress")]
+
+    async def take(self, event: TurnEvent) -> list[Event]:
+        """What clients see of an event."""
+        return list(self._shaped(event, await self._kept(event)))
+
+    def stop(self) -> list[Event]:
+        """End it, because no more events will come."""
+        return list(self._end(TurnFailed(error=STOPPING.record, status=STOPPING.status)))
+
+    async def _kept(self, event: TurnEvent) -> str | None:
+        """The artifact of the picture in an event, in the form in which it is shown; None where none is."""
+        if isinstance(event, PictureShown) and event.call_id in self._calls and self.images:
+            tool = self.images.tool
+            return await self.pictures.encoded(event.artifact, tool.output_format, tool.output_compression)
+        if isinstance(event, JobPreview) and (self.extended or self._partial_is_due(event)):
+            return await self.pictures.keep_preview(event.jpeg_base64)
+        return None
+
+    def _shaped(self, event: TurnEvent, artifact: str | None) -> Iterator[Event]:
+        if isinstance(event, TextDelta):
+            yield from self._text(event.text)
+        elif isinstance(event, TextEnded):
+            self._gap = True
+        elif isinstance(event, ToolCalled):
+            yield from self._called(event)
+        elif isinstance(event, FunctionCalled):
+            yield from self._function(event)
+        elif isinstance(event, PictureShown):
+            yield from self._picture(event, artifact)
+        elif isinstance(event, ToolReturned):
+            yield from self._returned(event)
+        elif isinstance(event, AnyJobEvent):
+            yield from self._job(event, artifact)
+        else:
+            yield from self._end(event)
+
+    def _event(self, kind: str, /, **fields: Any) -> Event:
+        event = {"type": kind, "sequence_number": self._number} | fields
+        self._number += 1
+        return event
+
+    def _state(self, kind: str) -> Event:
+        return self._event(kind, response=copy.deepcopy(self.response))
+
+    def _add_item(self, item: dict[str, Any]) -> tuple[int, Event]:
+        index = len(self.response["output"])
+        self.response["output"].append(item)
+        return index, self._event("response.output_item.added", output_index=index, item=item)
+
+    def _finish_item(self, index: int, item: dict[str, Any]) -> Event:
+        self.response["output"][index] = item
+        return self._event("response.output_item.done", output_index=index, item=item)
+
+    def _text(self, text: str) -> Iterator[Event]:
+        if self._message is None:
+            self._message = _Message(id=new_item_id("msg"), index=len(self.response["output"]))
+            _, added = self._add_item(message_item(self._message.id, "in_progress", None))
+            yield added
+            yield self._event("response.content_part.added", **self._place(self._message), part=text_part(""))
+        elif self._gap:
+            text = f"\n\n{text}"
+        self._gap = False
+        self._message.text += text
+        yield self._event("response.output_text.delta", **self._place(self._message), delta=text, logprobs=[])
+
+    def _close_message(self, status: str = "completed") -> Iterator[Event]:
+        message, self._message, self._gap = self._message, None, False
+        if message is None:
+            return
+        place = self._place(message)
+        yield self._event("response.output_text.done", **place, text=message.text, logprobs=[])
+        yield self._event("response.content_part.done", **place, part=text_part(message.text))
+        yield self._finish_item(message.index, message_item(message.id, status, message.text))
+
+    @staticmethod
+    def _place(message: _Message) -> dict[str, Any]:
+        return {"item_id": message.id, "output_index": message.index, "content_index": 0}
+
+    def _called(self, event: ToolCalled) -> Iterator[Event]:
+        painting = event.id.startswith("ig_")
+        if (self.images is None) if painting else (event.name not in self.hosted):
+            return
+        yield from self._close_message()
+        begun = self.images.begun(event) if self.images and painting else hosted_item(event, "in_progress")
+        index, added = self._add_item(begun)
+        self._calls[event.call_id] = _Call(event, index)
+        yield added
+        if painting:
+            yield self._image_event("in_progress", event.id, index)
+
+    def _function(self, event: FunctionCalled) -> Iterator[Event]:
+        yield from self._close_message()
+        index, added = self._add_item(function_item(event, "in_progress", ""))
+        yield added
+        place = {"item_id": event.id, "output_index": index}
+        yield self._event("response.function_call_arguments.delta", **place, delta=event.arguments)
+        yield self._event("response.function_call_arguments.done", **place, name=event.name, arguments=event.arguments)
+        yield self._finish_item(index, function_item(event, "completed", event.arguments))
+
+    def _picture(self, event: PictureShown, artifact: str | None) -> Iterator[Event]:
+        if artifact is None or self.images is None:
+            yield from self._text(markdown_image(event.alt, event.link))
+            self._gap = True
+            return
+        call = self._calls.pop(event.call_id)
+        item = self.images.done(call.event, made=event.artifact, given=artifact, output=call.output)
+        yield self._image_event("completed", event.id, call.index)
+        yield self._finish_item(call.index, item)
+
+    def _returned(self, event: ToolReturned) -> Iterator[Event]:
+        call = self._calls.pop(event.call_id, None)
+        if call is None:
+            return
+        if event.error is not None:
+            yield self._finish_item(call.index, failed(self.response["output"][call.index], event.error))
+        else:
+            yield self._finish_item(call.index, hosted_item(call.event, "completed", call.output))
+
+    def _job(self, event: AnyJobEvent, artifact: str | None) -> Iterator[Event]:
+        if isinstance(event, JobQueued) and event.call_id is not None:
+            self._jobs[event.job_id] = event.call_id
+        if self.extended:
+            yield self._told(event, artifact)
+        call = self._call_of(event)
+        if call is None:
+            return
+        if isinstance(event, JobStarted) and event.attempt == 1 and call.event.id.startswith("ig_"):
+            yield self._image_event("generating", call.event.id, call.index)
+        elif isinstance(event, JobProgress):
+            call.total = event.total
+        elif isinstance(event, JobPreview) and artifact is not None and self._partial_is_due(event):
+            yield self._partial(call, artifact)
+        elif isinstance(event, JobFinished):
+            call.output = event.output
+
+    def _call_of(self, event: AnyJobEvent) -> _Call | None:
+        """The shown call that a job serves."""
+        return self._calls.get(self._jobs.get(event.job_id, ""))
+
+    def _told(self, event: AnyJobEvent, preview: str | None) -> Event:
+        """A worker's event, for clients that asked for our own."""
+        values = event.model_dump(mode="json", exclude={"type", "jpeg_base64"})
+        if preview is not None:
+            values |= {"partial_image_b64": reference(preview), "output_format": "jpeg"}
+        return self._event(f"diptych:{event.type}", **values)
+
+    def _partial_is_due(self, preview: JobPreview) -> bool:
+        """Whether it is one of those that were asked for, which are spread evenly over the steps."""
+        call = self._call_of(preview)
+        if call is None or self.images is None or call.partial_images >= self.images.tool.partial_images:
+            return False
+        return preview.step >= (call.partial_images + 1) * call.total / (self.images.tool.partial_images + 1)
+
+    def _partial(self, call: _Call, artifact: str) -> Event:
+        shown = self._image_event("partial_image", call.event.id, call.index)
+        shown |= {"partial_image_index": call.partial_images, "partial_image_b64": reference(artifact)}
+        call.partial_images += 1
+        return shown | {"output_format": "jpeg", "background": "opaque"}
+
+    def _image_event(self, what: str, item_id: str, index: int) -> Event:
+        return self._event(f"response.image_generation_call.{what}", item_id=item_id, output_index=index)
+
+    def _end(self, event: TurnEnd) -> Iterator[Event]:
+        self.ended = True
+        whole = isinstance(event, TurnCompleted) and event.finish_reason != "length"
+        yield from self._close_message("completed" if whole else "incomplete")
+        for call in self._calls.values():
+            error = event.error if isinstance(event, TurnFailed) else STOPPED
+            yield self._finish_item(call.index, failed(self.response["output"][call.index], error))
+        self._calls.clear()
+        self.response |= ending(event)
+        # There is no event of its own for a response that was cancelled; its status says so.
+        kind = {"completed": "completed", "failed": "failed"}.get(self.response["status"], "incomplete")
+        yield self._state(f"response.{kind}")
