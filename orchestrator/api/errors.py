@@ -73,7 +73,7 @@ def error_response(status: int, code: str, message: str, param: str | None = Non
 def _where(problem: Mapping[str, Any]) -> list[str]:
     """The path to a field, without the names that Pydantic has for the branches of a union."""
     places = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
-    return [place for place in places if "[" not in place]
+    return [place for place in places if "[" not in place or place.endswith("[]")]
 
 
 def _sentence(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body, DiptychOptions, Size
+from orchestrator.pictures import Encoding, Format
 from shared.errors import UnknownModel
 
 IMAGE_MODELS = frozenset(
@@ -25,7 +26,6 @@ IMAGE_MODELS = frozenset(
     }
 )
 """The names that clients ask for; all of them are the one painter that runs here."""
-Format = Literal["png", "jpeg", "webp"]
 Quality = Literal["low", "medium", "high", "auto"]
 """`low` is the painter's fast setting, where it has one; the others are its normal one."""
 
@@ -55,6 +55,10 @@ class ImageGenerationTool(Body):
         if self.background == "transparent":
             raise ValueError("background: transparent pictures cannot be painted; ask for opaque, or leave it out")
         return self
+
+    @property
+    def encoding(self) -> Encoding:
+        return Encoding(self.output_format, self.output_compression)
 
     def options(self, own: DiptychOptions) -> DiptychOptions:
         """The request's own options, with what this tool asks for where they leave it open."""

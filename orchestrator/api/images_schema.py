@@ -6,7 +6,7 @@ from fastapi import UploadFile
 from pydantic import AfterValidator, ConfigDict, Field, Json
 
 from orchestrator.api.body import Body, DiptychOptions, Size, Text
-from orchestrator.api.image_tool import Format
+from orchestrator.pictures import Format
 from shared.jobs import MAX_PROMPT, Box
 
 MAX_PICTURES = 10

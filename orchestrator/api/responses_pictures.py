@@ -6,13 +6,11 @@ So events and items can be stored small, and render to the same bytes each time.
 import asyncio
 import base64
 import copy
-import io
 from typing import Any
 
-from orchestrator.api.image_tool import Format
 from orchestrator.links import Links
+from orchestrator.pictures import Encoding, encode
 from shared.artifacts import ArtifactStore
-from shared.imaging import open_own
 
 SOURCE = "source"
 """Where an item keeps the picture as it was made, which is what it stands for when it is used again."""
@@ -29,11 +27,9 @@ class Pictures:
     def __init__(self, store: ArtifactStore) -> None:
         self._store = store
 
-    async def encoded(self, artifact_id: str, output_format: Format, compression: int) -> str:
-        """The artifact of one of our own PNGs in the format that was asked for."""
-        if output_format == "png":
-            return artifact_id
-        return await asyncio.to_thread(self._encode, artifact_id, output_format, compression)
+    async def encoded(self, artifact_id: str, encoding: Encoding) -> str:
+        """The artifact of one of our own PNGs in the encoding that was asked for."""
+        return await asyncio.to_thread(self._encode, artifact_id, encoding)
 
     async def keep_preview(self, jpeg_base64: str) -> str:
         """The artifact of a preview."""
@@ -51,11 +47,8 @@ class Pictures:
             place.pop(SOURCE, None)
         return rendered
 
-    def _encode(self, artifact_id: str, output_format: Format, compression: int) -> str:
-        out = io.BytesIO()
-        lossless = {"lossless": True} if output_format == "webp" and compression == 100 else {}
-        open_own(self._store.get(artifact_id)).save(out, output_format.upper(), quality=compression, **lossless)
-        return self._store.put(out.getvalue(), f"image/{output_format}")
+    def _encode(self, artifact_id: str, encoding: Encoding) -> str:
+        return self._store.put(encode(self._store.get(artifact_id), encoding), encoding.media_type)
 
 
 def listed(item: dict[str, Any], links: Links) -> dict[str, Any]:

@@ -108,8 +108,7 @@ class ResponseStream:
     async def _kept(self, event: TurnEvent) -> str | None:
         """The artifact of the picture in an event, in the form in which it is shown; None where none is."""
         if isinstance(event, PictureShown) and event.call_id in self._calls and self.images:
-            tool = self.images.tool
-            return await self.pictures.encoded(event.artifact, tool.output_format, tool.output_compression)
+            return await self.pictures.encoded(event.artifact, self.images.tool.encoding)
         if isinstance(event, JobPreview) and (self.extended or self._partial_is_due(event)):
             return await self.pictures.keep_preview(event.jpeg_base64)
         return None
