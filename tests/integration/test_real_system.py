@@ -1,5 +1,6 @@
 """The whole system, real in every part, driven by OpenAI's own client: what a newcomer and a bad day would do to it."""
 
+import base64
 import io
 import os
 import re
@@ -72,6 +73,26 @@ def test_the_same_seed_is_the_same_picture(system):
     other = told(stream(system, DRAW, seed=6, steps=4))[-1]["output"]["artifact"]
     assert len(artifacts) == 1
     assert other not in artifacts
+
+
+def test_a_picture_is_painted_and_edited_without_a_conversation(system):
+    images = system.client().images
+    painted = images.generate(prompt="a red apple", n=2, quality="low", extra_body={"diptych": {"seed": 3}})
+    source = base64.b64decode(painted.data[0].b64_json)
+    mask = Image.new("RGBA", (128, 128), "black")
+    mask.paste((0, 0, 0, 0), (0, 0, 64, 128))
+    out = io.BytesIO()
+    mask.save(out, "PNG")
+
+    stream = images.edit(image=source, mask=out.getvalue(), prompt="a dog", stream=True, partial_images=2)
+    events = list(stream)
+
+    assert [event.type for event in events] == 2 * ["image_edit.partial_image"] + ["image_edit.completed"]
+    edited = Image.open(io.BytesIO(base64.b64decode(events[-1].b64_json))).convert("RGB")
+    before = Image.open(io.BytesIO(source)).convert("RGB")
+    right, left = (64, 0, 128, 128), (0, 0, 64, 128)
+    assert edited.crop(right).tobytes() == before.crop(right).tobytes()
+    assert edited.crop(left).tobytes() != before.crop(left).tobytes()
 
 
 def test_small_talk_needs_no_worker(system):
