@@ -50,6 +50,8 @@ class DiptychOptions(Body):
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance: float | None = Field(default=None, ge=0, le=30)
     negative_prompt: Text | None = Field(default=None, max_length=4000)
+    strength: float | None = Field(default=None, gt=0, le=1)
+    """Of edits, how much is painted anew: at 1 all, from noise."""
     size: Size | None = None
 
     @model_validator(mode="after")
@@ -67,6 +69,7 @@ class DiptychOptions(Body):
             steps=self.steps,
             guidance_scale=self.guidance,
             negative_prompt=self.negative_prompt,
+            strength=self.strength,
             width=width,
             height=height,
         )

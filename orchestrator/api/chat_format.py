@@ -26,15 +26,8 @@ from shared.events import (
     ToolCalled,
     TurnCompleted,
     TurnEvent,
-    TurnFailed,
     Usage,
 )
-
-
-def _error_of(failed: TurnFailed) -> DiptychError:
-    error = DiptychError(failed.error.message, code=failed.error.code)
-    error.status = failed.status
-    return error
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
@@ -57,19 +50,15 @@ def _call_part(event: FunctionCalled) -> dict[str, Any]:
 async def whole(turn: Turn, *, only_json: bool = False) -> dict[str, Any]:
     """The answer in one piece. Raises DiptychError where the turn failed."""
     message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
-    completed: TurnCompleted | None = None
-    async for event in turn.events.follow():
+    completed = TurnCompleted(usage=Usage())
+    async for event in turn.completed():
         message["content"] += _content(event, only_json)
         if isinstance(event, PictureShown):
             message.setdefault("images", []).append(_image_part(event.link))
         elif isinstance(event, FunctionCalled):
             message.setdefault("tool_calls", []).append(_call_part(event))
-        elif isinstance(event, TurnFailed):
-            raise _error_of(event)
         elif isinstance(event, TurnCompleted):
             completed = event
-    if completed is None:
-        raise DiptychError("Diptych is stopping. Try again in a moment.", code="stopping")
     if "tool_calls" in message:
         message["content"] = message["content"] or None
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completed.finish_reason}
@@ -101,9 +90,7 @@ async def chunks(
     envelope = _Envelope()
     role: dict[str, Any] = {"role": "assistant", "content": ""}
     calls = 0
-    async for event in turn.events.follow():
-        if isinstance(event, TurnFailed):
-            raise _error_of(event)
+    async for event in turn.completed():
         if isinstance(event, TurnCompleted):
             yield envelope.chunk(role, finish_reason=event.finish_reason)
             if include_usage:

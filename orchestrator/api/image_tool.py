@@ -1,6 +1,6 @@
 """OpenAI's hosted tool `image_generation`: its parameters, and what they mean for the painter here."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,10 +23,14 @@ IMAGE_MODELS = frozenset(
         "gpt-image-2.6-sunburst",
         "gpt-image-2.6-flare",
         "chatgpt-image-latest",
+        "dall-e-2",
+        "dall-e-3",
     }
 )
 """The names that clients ask for; all of them are the one painter that runs here."""
-Quality = Literal["low", "medium", "high", "auto"]
+FAITHFUL_STRENGTH = 0.6
+"""Of an edit of a whole picture with `input_fidelity: high`."""
+Quality = Literal["low", "medium", "high", "xhigh", "max", "auto"]
 """`low` is the painter's fast setting, where it has one; the others are its normal one."""
 
 
@@ -34,6 +38,20 @@ def check_image_model(name: str | None, param: str) -> None:
     """Raises UnknownModel."""
     if name is not None and name not in IMAGE_MODELS:
         raise UnknownModel(f"The image model {name[:80]!r} is not served here. Leave it out.", param=param)
+
+
+class ImageMask(Body):
+    """A picture that is wholly transparent where the edited one, of the same size, may change."""
+
+    file_id: str | None = None
+    image_url: str | None = None
+    """A data URL."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.file_id is None) == (self.image_url is None):
+            raise ValueError("give a file_id or an image_url, and not both")
+        return self
 
 
 class ImageGenerationTool(Body):
@@ -47,6 +65,11 @@ class ImageGenerationTool(Body):
     partial_images: int = Field(default=0, ge=0, le=3)
     background: Literal["opaque", "auto", "transparent"] = "auto"
     action: Literal["generate", "edit", "auto"] = "auto"
+    """Whether pictures are painted anew or those of the conversation changed; `auto` leaves it to the model."""
+    input_fidelity: Literal["high", "low"] = "low"
+    """`high` edits a whole picture with less strength."""
+    input_image_mask: Annotated[ImageMask | None, Field(exclude=True)] = None
+    """Where the edited picture may change. Not echoed: it may be large."""
     moderation: Literal["auto", "low"] = "auto"
     """Changes nothing: there is no moderation here."""
 
@@ -67,4 +90,6 @@ class ImageGenerationTool(Body):
             wanted["size"] = self.size
         if self.quality == "low" and own.steps is None and own.guidance is None:
             wanted["fast"] = True
+        if self.input_fidelity == "high" and self.input_image_mask is None and own.strength is None:
+            wanted["strength"] = FAITHFUL_STRENGTH
         return DiptychOptions.model_validate(wanted)

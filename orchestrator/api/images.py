@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.responses import Response
 
 from orchestrator.api.body import DiptychOptions
-from orchestrator.api.image_tool import check_image_model
+from orchestrator.api.image_tool import FAITHFUL_STRENGTH, check_image_model
 from orchestrator.api.images_format import PictureFormat, error_frame
 from orchestrator.api.images_objects import ANSWERS
 from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, ImageRequest
@@ -24,8 +24,6 @@ from shared.jobs import MAX_SEED, EditImage, GenerateImage, check_box
 
 router = APIRouter()
 HEADERS_AFTER_S = 10.0
-FAITHFUL_STRENGTH = 0.6
-"""Of an edit with `input_fidelity: high`."""
 OTHER_SIZE = "The mask is {}x{}, the picture {}x{}: they must be of one size."
 
 

@@ -46,10 +46,8 @@ class ImageRequest(ImageFields):
 
 
 class EditOptions(DiptychOptions):
-    """The extension object, with what only edits have."""
+    """The extension object, with what only edits here have."""
 
-    strength: float | None = Field(default=None, gt=0, le=1)
-    """How much is painted anew: at 1 all, from noise."""
     box: Box | None = None
     """Left, top, right, bottom of what may change, in pixels: in place of a mask."""
 

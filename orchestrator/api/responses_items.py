@@ -61,7 +61,7 @@ class ImageForm:
             "status": "completed",
             "result": reference(given),
             SOURCE: reference(made),
-            "action": "generate",
+            "action": "edit" if call.name == "edit_image" else "generate",
             "background": "opaque",
             "output_format": self.tool.output_format,
             "quality": self.tool.quality,
@@ -76,6 +76,7 @@ class ImageForm:
 
 def _painting(output: GeneratedImage) -> dict[str, Any]:
     values = output.model_dump(
-        mode="json", include={"seed", "fast", "steps", "guidance_scale", "model", "seconds", "unknown_words"}
+        mode="json",
+        include={"seed", "fast", "steps", "guidance_scale", "strength", "model", "seconds", "unknown_words"},
     )
     return values | {"native_size": f"{output.native_width}x{output.native_height}"}

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.api.image_tool import check_image_model
+from orchestrator.api.image_tool import ImageMask, check_image_model
 from orchestrator.api.models import check_model
 from orchestrator.api.responses_conversation import InputReader, Listed
 from orchestrator.api.responses_items import ImageForm
@@ -20,9 +20,10 @@ from orchestrator.items import new_item_id
 from orchestrator.loop import AgentLoop
 from orchestrator.records.responses import ResponseRecord
 from orchestrator.response_runs import ALIVE_S, ResponseRun
-from orchestrator.tools.base import ToolContext
+from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.wiring import Services
 from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.imaging import parse_data_url
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ async def _previous(response_id: str | None, services: Services, owner: str) -> 
 async def start(body: ResponseRequest, services: Services, owner: str) -> ResponseRun:
     """Begin to answer; what must last is in the records when this returns. Raises what `context_of` raises."""
     context = await context_of(body, services, owner)
+    options = await _painting(body, context.conversation, services, owner)
     response = new_response(new_item_id("resp"), body)
     now = time.time()
     record = ResponseRecord(
@@ -85,7 +87,7 @@ async def start(body: ResponseRequest, services: Services, owner: str) -> Respon
     )
     if body.stored:
         await asyncio.to_thread(services.responses.add, record, context.new)
-    tools = _tool_context(body, context.conversation, services, owner)
+    tools = _tool_context(options, context.conversation, services, owner)
     run = ResponseRun(
         record,
         turn=services.turns.start(_loop(body, tools, services).run()),
@@ -99,12 +101,37 @@ async def start(body: ResponseRequest, services: Services, owner: str) -> Respon
     return run
 
 
-def _tool_context(body: ResponseRequest, conversation: Conversation, services: Services, owner: str) -> ToolContext:
+async def _painting(
+    body: ResponseRequest, conversation: Conversation, services: Services, owner: str
+) -> PaintingOptions:
+    """What the request says of pictures, its mask decoded. Raises InvalidRequest."""
+    tool = body.image_tool
+    if tool is not None and tool.action == "edit" and not conversation.images:
+        raise InvalidRequest("There is no picture to edit: send one, or leave action out.", param="tools")
+    if tool is None or tool.input_image_mask is None:
+        return body.painting
+    try:
+        mask = await _mask(tool.input_image_mask, services, owner)
+    except InvalidRequest as error:
+        error.param = "tools"
+        raise
+    return replace(body.painting, mask=mask)
+
+
+async def _mask(mask: ImageMask, services: Services, owner: str) -> str:
+    """Its artifact id. Raises NotFound, InvalidImage, RemoteImageRefused."""
+    if mask.file_id is None:
+        return await services.uploads.keep_mask(parse_data_url(mask.image_url or "")[1])
+    record = await asyncio.to_thread(services.files.records.get, mask.file_id, owner)
+    return await services.uploads.keep_mask(await services.files.original(record))
+
+
+def _tool_context(options: PaintingOptions, conversation: Conversation, services: Services, owner: str) -> ToolContext:
     return ToolContext(
         conversation=conversation,
         dispatcher=services.dispatcher,
         links=services.links,
-        options=body.painting,
+        options=options,
         owner=owner,
         job_s=services.settings.job_s,
         result_chars=services.settings.result_chars,

@@ -11,9 +11,13 @@ from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.tools.functions import Functions
 
 MAX_TOOLS = 128
-PAINTING = ("generate_image",)
-"""What OpenAI's `image_generation` is here."""
-HOSTED = {"diptych:read_text": ("read_text",), "image_generation": PAINTING}
+PAINTING = {"auto": ("generate_image", "edit_image"), "generate": ("generate_image",), "edit": ("edit_image",)}
+"""What OpenAI's `image_generation` is here, by its `action`."""
+HOSTED = {
+    "diptych:read_text": ("read_text",),
+    "diptych:look_closer": ("look_closer",),
+    "image_generation": PAINTING["auto"],
+}
 """Each hosted tool's type, and the names of our own tools behind it."""
 
 
@@ -28,7 +32,7 @@ class FunctionTool(Body):
 class HostedTool(Body):
     """An extension: its calls are shown as items of the output."""
 
-    type: Literal["diptych:read_text"]
+    type: Literal["diptych:read_text", "diptych:look_closer"]
 
 
 ResponseTool = Annotated[FunctionTool | ImageGenerationTool | HostedTool, Field(discriminator="type")]
@@ -40,7 +44,7 @@ class NamedFunction(Body):
 
 
 class NamedTool(Body):
-    type: Literal["image_generation", "diptych:read_text"]
+    type: Literal["image_generation", "diptych:read_text", "diptych:look_closer"]
 
 
 class AllowedTools(Body):
@@ -80,18 +84,26 @@ def functions_of(tools: list[ResponseTool], choice: ToolChoice, *, parallel: boo
     named = {name_of(tool) for tool in tools}
     allowed = named
     wanted = choice if isinstance(choice, str) else "auto"
+    first: tuple[str, ...] = ()
     if isinstance(choice, AllowedTools):
         allowed, wanted = {name_of(tool) for tool in choice.tools}, choice.mode
     elif isinstance(choice, NamedFunction):
         wanted = choice.name
     elif isinstance(choice, NamedTool):
-        wanted = HOSTED[choice.type][0]
+        first = HOSTED[choice.type]
     return Functions(
         schemas=tuple(_schema(tool) for tool in tools if isinstance(tool, FunctionTool) and tool.name in allowed),
         choice=wanted,
         parallel=parallel,
-        without=frozenset(own for kind in HOSTED if kind in named - allowed for own in HOSTED[kind]),
+        first=frozenset(first),
+        without=frozenset(own for kind in HOSTED if kind in named - allowed for own in HOSTED[kind]) | _unwanted(tools),
     )
+
+
+def _unwanted(tools: list[ResponseTool]) -> frozenset[str]:
+    """What the `action` of `image_generation` leaves out."""
+    images = next((tool for tool in tools if isinstance(tool, ImageGenerationTool)), None)
+    return frozenset(PAINTING["auto"]) - frozenset(PAINTING[images.action if images else "auto"])
 
 
 def _schema(tool: FunctionTool) -> dict[str, Any]:

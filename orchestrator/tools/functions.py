@@ -20,6 +20,8 @@ class Functions:
     choice: str = "auto"
     """auto, none, required, or the name of one of `schemas`."""
     parallel: bool = True
+    first: frozenset[str] = frozenset()
+    """Names of our own tools of which one must be called first; empty: none must."""
     without: frozenset[str] = frozenset()
     """Names of our own tools that may not be called."""
 
@@ -33,5 +35,10 @@ class Functions:
             return Offer()
         left_out = self.names | self.without
         own = [schema for schema in registry.schemas(conversation) if schema["function"]["name"] not in left_out]
+        if first and self.first:
+            own = [schema for schema in own if schema["function"]["name"] in self.first]
+            names = [schema["function"]["name"] for schema in own]
+            choice = names[0] if len(names) == 1 else "required"
+            return Offer(tools=tuple(own), choice=choice if own else "auto", parallel=self.parallel)
         choice = self.choice if first else "auto"
         return Offer(tools=(*own, *self.schemas), choice=choice, parallel=self.parallel)
