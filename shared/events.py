@@ -127,12 +127,15 @@ class Usage(Frozen):
     completion_tokens: int = 0
     image_tokens: int = 0
     """The part of prompt_tokens that are image patches."""
+    cached_tokens: int = 0
+    """The part of prompt_tokens that the VLM's server did not have to compute again; ours has no such cache."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             image_tokens=self.image_tokens + other.image_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
         )
 
 

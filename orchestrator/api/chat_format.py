@@ -1,4 +1,4 @@
-"""A turn as OpenAI's chat completion: one object, or chunks as server-sent events. Knows nothing of requests.
+"""Turns as the choices of OpenAI's chat completion: one object, or chunks as server-sent events. Knows no requests.
 
 Pictures are Markdown images in the text, and once more in `images`; a text that must be JSON has none. Extended
 streams also carry what workers do (queued, step k of n, previews), in a `diptych` object beside the choices.
@@ -7,7 +7,7 @@ streams also carry what workers do (queued, step k of n, previews), in a `diptyc
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from orchestrator.api.errors import error_body
 from orchestrator.api.models import MODEL
 from orchestrator.api.sse import frame
 from orchestrator.links import markdown_image
+from orchestrator.merging import merge
 from orchestrator.turns import Turn
 from shared.errors import DiptychError
 from shared.events import (
@@ -30,12 +31,32 @@ from shared.events import (
 )
 
 
+@dataclass(frozen=True)
+class ChatForm:
+    """What a request asked of the form of its answer."""
+
+    include_usage: bool = False
+    """A last chunk with the usage."""
+    extended: bool = False
+    """What workers do is in the stream too."""
+    only_json: bool = False
+    """The text is a JSON document: nothing is set into it."""
+
+    def content(self, event: TurnEvent) -> str:
+        """What an event adds to the answer's text."""
+        if isinstance(event, TextDelta):
+            return event.text
+        if isinstance(event, PictureShown) and not self.only_json:
+            return f"{markdown_image(event.alt, event.link)}\n\n"
+        return "\n\n" if isinstance(event, TextEnded) and not self.only_json else ""
+
+
 def _usage(usage: Usage) -> dict[str, Any]:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"image_tokens": usage.image_tokens, "cached_tokens": 0},
+        "prompt_tokens_details": {"image_tokens": usage.image_tokens, "cached_tokens": usage.cached_tokens},
     }
 
 
@@ -47,12 +68,23 @@ def _call_part(event: FunctionCalled) -> dict[str, Any]:
     return {"id": event.call_id, "type": "function", "function": {"name": event.name, "arguments": event.arguments}}
 
 
-async def whole(turn: Turn, *, only_json: bool = False) -> dict[str, Any]:
-    """The answer in one piece. Raises DiptychError where the turn failed."""
+async def whole(turns: Sequence[Turn], form: ChatForm) -> dict[str, Any]:
+    """All choices in one piece. Raises DiptychError where a turn failed."""
+    choices: list[dict[str, Any]] = []
+    usage = Usage()
+    for index, turn in enumerate(turns):
+        message, completed = await _message(turn, form)
+        end = {"logprobs": None, "finish_reason": completed.finish_reason}
+        choices.append({"index": index, "message": message} | end)
+        usage += completed.usage
+    return _Envelope().fields("chat.completion") | {"choices": choices, "usage": _usage(usage)}
+
+
+async def _message(turn: Turn, form: ChatForm) -> tuple[dict[str, Any], TurnCompleted]:
     message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
     completed = TurnCompleted(usage=Usage())
     async for event in turn.completed():
-        message["content"] += _content(event, only_json)
+        message["content"] += form.content(event)
         if isinstance(event, PictureShown):
             message.setdefault("images", []).append(_image_part(event.link))
         elif isinstance(event, FunctionCalled):
@@ -61,69 +93,73 @@ async def whole(turn: Turn, *, only_json: bool = False) -> dict[str, Any]:
             completed = event
     if "tool_calls" in message:
         message["content"] = message["content"] or None
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": completed.finish_reason}
-    return _Envelope().fields("chat.completion") | {"choices": [choice], "usage": _usage(completed.usage)}
+    return message, completed
 
 
 @dataclass
 class _Envelope:
     """What all chunks of one answer have in common."""
 
+    constant: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
 
     def fields(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": MODEL}
 
-    def chunk(self, delta: dict[str, Any] | None, finish_reason: str | None = None, **extra: Any) -> bytes:
-        """One SSE frame; no choices at all where delta is None."""
-        choices: list[dict[str, Any]] = []
-        if delta is not None:
-            choices.append({"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason})
-        return frame(self.fields("chat.completion.chunk") | {"choices": choices} | extra)
+    def chunk(self, choices: list[dict[str, Any]], **extra: Any) -> bytes:
+        """One SSE frame."""
+        return frame(self.fields("chat.completion.chunk") | {"choices": choices} | self.constant | extra)
 
 
-async def chunks(
-    turn: Turn, *, include_usage: bool, extended: bool, only_json: bool = False
-) -> AsyncGenerator[bytes, None]:
-    """The answer as SSE frames. Raises DiptychError where the turn fails."""
-    envelope = _Envelope()
-    role: dict[str, Any] = {"role": "assistant", "content": ""}
-    calls = 0
-    async for event in turn.completed():
+@dataclass
+class _Choice:
+    """One choice as it grows."""
+
+    index: int
+    form: ChatForm
+    calls: int = 0
+    begun: bool = False
+    usage: Usage = field(default_factory=Usage)
+
+    def take(self, event: TurnEvent) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The choice of the next chunk, and what stands beside it; None where clients see nothing of an event."""
         if isinstance(event, TurnCompleted):
-            yield envelope.chunk(role, finish_reason=event.finish_reason)
-            if include_usage:
-                yield envelope.chunk(None, usage=_usage(event.usage))
-            continue
-        delta = _delta(event, calls, only_json)
-        calls += isinstance(event, FunctionCalled)
-        if delta is not None:
-            yield envelope.chunk(role | delta)
-        elif extended and isinstance(event, ToolCalled | AnyJobEvent):
-            yield envelope.chunk(role, diptych=event.model_dump(mode="json"))
-        else:
-            continue
-        role = {}
+            self.usage = event.usage
+            return self._with({}, event.finish_reason), {}
+        if isinstance(event, FunctionCalled):
+            self.calls += 1
+            return self._with({"tool_calls": [{"index": self.calls - 1} | _call_part(event)]}), {}
+        content = self.form.content(event)
+        if isinstance(event, PictureShown):
+            return self._with({"content": content, "images": [_image_part(event.link)]}), {}
+        if content:
+            return self._with({"content": content}), {}
+        if self.form.extended and isinstance(event, ToolCalled | AnyJobEvent):
+            return self._with({}), {"diptych": event.model_dump(mode="json")}
+        return None
+
+    def _with(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        first = {} if self.begun else {"role": "assistant", "content": ""}
+        self.begun = True
+        return {"index": self.index, "delta": first | delta, "logprobs": None, "finish_reason": finish_reason}
 
 
-def _delta(event: TurnEvent, calls: int, only_json: bool) -> dict[str, Any] | None:
-    """What standard clients see of an event; `calls` is how many function calls came before it."""
-    if isinstance(event, FunctionCalled):
-        return {"tool_calls": [{"index": calls} | _call_part(event)]}
-    content = _content(event, only_json)
-    if isinstance(event, PictureShown):
-        return {"content": content, "images": [_image_part(event.link)]}
-    return {"content": content} if content else None
+async def chunks(turns: Sequence[Turn], form: ChatForm) -> AsyncGenerator[bytes, None]:
+    """All choices as SSE frames, as they come. Raises DiptychError where a turn fails."""
+    envelope = _Envelope({"usage": None} if form.include_usage else {})
+    choices = [_Choice(index, form) for index in range(len(turns))]
+    sources = [_of(choice, turn) for choice, turn in zip(choices, turns, strict=True)]
+    async for choice, event in merge(sources):
+        if (taken := choice.take(event)) is not None:
+            yield envelope.chunk([taken[0]], **taken[1])
+    if form.include_usage:
+        yield envelope.chunk([], usage=_usage(sum((choice.usage for choice in choices), Usage())))
 
 
-def _content(event: TurnEvent, only_json: bool) -> str:
-    """What an event adds to the answer's text."""
-    if isinstance(event, TextDelta):
-        return event.text
-    if isinstance(event, PictureShown) and not only_json:
-        return f"{markdown_image(event.alt, event.link)}\n\n"
-    return "\n\n" if isinstance(event, TextEnded) and not only_json else ""
+async def _of(choice: _Choice, turn: Turn) -> AsyncGenerator[tuple[_Choice, TurnEvent], None]:
+    async for event in turn.completed():
+        yield choice, event
 
 
 async def frames(first: "asyncio.Future[bytes]", rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

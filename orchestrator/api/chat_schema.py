@@ -17,11 +17,24 @@ from orchestrator.api.chat_tools import MAX_FUNCTIONS, FunctionTool, Schema, Too
 from orchestrator.tools.functions import Functions
 
 MAX_STOPS = 4
+MAX_CHOICES = 8
 INT64 = 2**63
 
 
+UNSERVED = {
+    "logprobs": "the probabilities of tokens are not served; leave it out",
+    "top_logprobs": "the probabilities of tokens are not served; leave it out",
+    "logit_bias": "tokens cannot be weighted; leave it out",
+    "store": "chat completions are not kept; leave it out, or use /v1/responses",
+    "audio": "there is no sound; leave it out",
+    "functions": "this form is no longer served; use tools",
+    "function_call": "this form is no longer served; use tool_choice",
+}
+"""Fields that would change the answer, and do nothing here: better refused than passed over."""
+
+
 class StreamOptions(Body):
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class TextFormat(Body):
@@ -50,7 +63,7 @@ ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Fie
 class ChatRequest(Body):
     model: str
     messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool = False
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -58,17 +71,27 @@ class ChatRequest(Body):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = Field(default=None, ge=-INT64, lt=INT64)
     stop: Text | Annotated[list[Text], Field(max_length=MAX_STOPS)] | None = None
-    n: int | None = None
+    n: int | None = Field(default=None, ge=1, le=MAX_CHOICES)
+    """Choices are turns of their own, side by side; a seed counts up from one to the next."""
     tools: list[FunctionTool] | None = Field(default=None, max_length=MAX_FUNCTIONS)
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
+    user: str | None = None
+    """Accepted, as `metadata` is; nothing is done with it."""
+    metadata: dict[str, str] | None = None
     diptych: DiptychOptions | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_for_nothing_unserved(cls, body: Any) -> Any:
+        for name, reason in UNSERVED.items() if isinstance(body, dict) else ():
+            if body.get(name):
+                raise ValueError(f"{name}: {reason}")
+        return body
 
     @model_validator(mode="after")
     def _can_be_served(self) -> Self:
-        if self.n not in (None, 1):
-            raise ValueError("n: only one answer per request is served; leave n out")
         last = self.messages[-1]
         if not isinstance(last, UserMessage | ToolMessage):
             raise ValueError("messages: the last message must be the user's, or the output of a tool")

@@ -195,4 +195,5 @@ def _usage(usage: dict[str, Any]) -> Usage:
         prompt_tokens=int(usage.get("prompt_tokens") or 0),
         completion_tokens=int(usage.get("completion_tokens") or 0),
         image_tokens=int(details.get("image_tokens") or 0),
+        cached_tokens=int(details.get("cached_tokens") or 0),
     )

@@ -52,6 +52,7 @@ async def test_a_stream_gives_the_same_text_and_its_usage_when_asked(client_for)
     assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
     assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
     assert chunks[-1]["usage"]["total_tokens"] == 0
+    assert all(c["usage"] is None for c in chunks[:-1])
     assert response.text.endswith("data: [DONE]\n\n")
 
 
@@ -121,7 +122,13 @@ def image_message(url):
         ({"stream": "yes"}, 400, "invalid_request"),
         ({"response_format": {"type": "xml"}}, 400, "invalid_request"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}}, 400, "invalid_request"),
-        ({"n": 2}, 400, "invalid_request"),
+        ({"n": 0}, 400, "invalid_request"),
+        ({"n": 9}, 400, "invalid_request"),
+        ({"logprobs": True}, 400, "invalid_request"),
+        ({"store": True}, 400, "invalid_request"),
+        ({"logit_bias": {"1": 5}}, 400, "invalid_request"),
+        ({"functions": [{"name": "f"}]}, 400, "invalid_request"),
+        ({"metadata": {"a": 1}}, 400, "invalid_request"),
         ({"seed": 2**63}, 400, "invalid_request"),
         ({"stop": ["a", "b", "c", "d", "e"]}, 400, "invalid_request"),
         ({"messages": [{"role": "user", "content": "half \ud800 a character"}]}, 400, "invalid_request"),
@@ -331,3 +338,47 @@ async def test_a_schema_that_the_vlms_server_refuses_is_the_clients_to_change(cl
         refused = await chat(client, HELLO, response_format=AS_JSON, tools=tools)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
     assert "schema" in refused.json()["error"]["message"]
+
+
+async def test_fields_that_change_nothing_may_be_sent_as_clients_send_them(client_for):
+    fields = {"user": "u", "metadata": {"a": "b"}, "store": False, "logprobs": None, "n": None, "stream": None}
+    async with client_for([VlmText(text="Hi.")]) as client:
+        answer = await chat(client, HELLO, tools=None, stop=None, logit_bias={}, service_tier="auto", **fields)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_several_choices_are_turns_of_their_own(client_for, stream):
+    """Each has its own tools and seeds, and the usage is that of all."""
+    usage = Usage(prompt_tokens=9, completion_tokens=2, image_tokens=4, cached_tokens=3)
+    answers = [[DRAW], [DRAW], *[[VlmText(text="Here."), VlmEnd(usage=usage)]] * 2]
+    body = {"n": 2, "seed": 2**63 - 1, "diptych": {"seed": 7}, "stream": stream}
+    async with client_for(*answers) as client:
+        response = await chat(client, HELLO, stream_options={"include_usage": True}, **body)
+        assert sorted(sampling.seed for sampling in client.vlm.sampled) == [0, 0, 2**63 - 1, 2**63 - 1]
+    if stream:
+        chunks = frames(response)
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        contents = ["".join(c["delta"].get("content", "") for c in choices if c["index"] == index) for index in (0, 1)]
+        assert [next(c["delta"].get("role") for c in choices if c["index"] == index) for index in (0, 1)] == [
+            "assistant"
+        ] * 2
+        assert sorted(c["index"] for c in choices if c["finish_reason"] == "stop") == [0, 1]
+        seeds = [c["diptych"]["output"]["seed"] for c in chunks if c.get("diptych", {}).get("type") == "job_finished"]
+        assert sorted(seeds) == [7, 8]
+        counted = chunks[-1]["usage"]
+    else:
+        whole = response.json()
+        assert [choice["index"] for choice in whole["choices"]] == [0, 1]
+        contents, counted = [choice["message"]["content"] for choice in whole["choices"]], whole["usage"]
+    assert all(content.startswith("![a cat](") and content.endswith("Here.") for content in contents)
+    assert (counted["prompt_tokens"], counted["completion_tokens"], counted["total_tokens"]) == (18, 4, 22)
+    assert counted["prompt_tokens_details"] == {"image_tokens": 8, "cached_tokens": 6}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_one_choice_that_fails_fails_the_answer(client_for, stream):
+    async with client_for([VlmText(text="Hi.")], [VlmUnavailable("It is gone.")]) as client:
+        response = await chat(client, HELLO, n=2, stream=stream)
+    assert "It is gone." in response.text
+    assert response.status_code == 502 or (stream and frames(response)[-1]["error"]["code"] == "vlm_unavailable")

@@ -3,7 +3,7 @@
 import asyncio
 
 from orchestrator.api import sse
-from orchestrator.api.chat_format import chunks, frames
+from orchestrator.api.chat_format import ChatForm, chunks, frames
 from orchestrator.turns import TurnRunner
 from shared.events import TextDelta, TurnCompleted, Usage
 
@@ -22,7 +22,7 @@ def turn_of(runner, gate, done):
 async def test_long_pauses_are_filled_with_comments(monkeypatch):
     monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.01)
     runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
-    rest = chunks(turn_of(runner, gate, done), include_usage=False, extended=False)
+    rest = chunks([turn_of(runner, gate, done)], ChatForm())
     seen = []
     async for frame in sse.with_pauses(frames(asyncio.ensure_future(anext(rest)), rest)):
         seen.append(frame)
@@ -38,7 +38,7 @@ async def test_long_pauses_are_filled_with_comments(monkeypatch):
 async def test_a_turn_goes_on_when_its_client_leaves_and_can_be_followed_from_the_start():
     runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
     turn = turn_of(runner, gate, done)
-    leaving = chunks(turn, include_usage=False, extended=False)
+    leaving = chunks([turn], ChatForm())
     assert b"first" in await anext(leaving)
     await leaving.aclose()
     gate.set()

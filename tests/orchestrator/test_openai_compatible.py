@@ -65,12 +65,16 @@ async def collect(vlm, offer=None, sampling=None):
 
 
 async def test_text_usage_and_the_end_come_through(serving):
-    usage = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"image_tokens": 5}}
+    usage = {
+        "prompt_tokens": 7,
+        "completion_tokens": 2,
+        "prompt_tokens_details": {"image_tokens": 5, "cached_tokens": 1},
+    }
     stream = chunk({"role": "assistant", "content": ""}) + chunk({"content": "Hé"}) + chunk({"content": "llo"}, "stop")
     async with serving(STREAM + stream + chunk(None, usage=usage) + "data: [DONE]\n\n") as (vlm, asked):
         events = await collect(vlm, sampling=Sampling(temperature=0.5, stop=("x",)))
     assert events[:2] == [VlmText(text="Hé"), VlmText(text="llo")]
-    assert events[2] == VlmEnd(usage=Usage(prompt_tokens=7, completion_tokens=2, image_tokens=5))
+    assert events[2] == VlmEnd(usage=Usage(prompt_tokens=7, completion_tokens=2, image_tokens=5, cached_tokens=1))
     assert asked[0]["model"] == "m"
     assert (asked[0]["temperature"], asked[0]["stop"]) == (0.5, ["x"])
     assert "tools" not in asked[0]
