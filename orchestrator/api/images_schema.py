@@ -1,9 +1,9 @@
 """What `/v1/images/generations` and `/v1/images/edits` are asked for. Fields that change nothing are ignored."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import UploadFile
-from pydantic import AfterValidator, ConfigDict, Field, Json
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Json
 
 from orchestrator.api.body import Body, DiptychOptions, Size, Text
 from orchestrator.pictures import Format
@@ -18,6 +18,15 @@ def _opaque(background: str) -> str:
     if background == "transparent":
         raise ValueError("transparent pictures cannot be painted; ask for opaque, or leave it out")
     return background
+
+
+def _is_file(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("send it as a file of the form")
+    return value
+
+
+File = Annotated[UploadFile, BeforeValidator(_is_file)]
 
 
 class ImageFields(Body):
@@ -57,11 +66,11 @@ class EditForm(ImageFields):
 
     model_config = ConfigDict(strict=False)
 
-    image: list[UploadFile] = Field(default=[], max_length=MAX_SOURCES)
+    image: list[File] = Field(default=[], max_length=MAX_SOURCES)
     """The picture to edit. Further ones are decoded, and not looked at: the painter can take only one."""
-    images: list[UploadFile] = Field(default=[], max_length=MAX_SOURCES, alias="image[]")
+    images: list[File] = Field(default=[], max_length=MAX_SOURCES, alias="image[]")
     """The same, as the SDKs name it where there are several."""
-    mask: UploadFile | None = None
+    mask: File | None = None
     """A picture of the first one's size that is wholly transparent where that may change."""
     input_fidelity: Literal["high", "low"] | None = None
     """`high` edits a whole picture with less strength."""
@@ -69,5 +78,5 @@ class EditForm(ImageFields):
     """The extension object as JSON text."""
 
     @property
-    def sources(self) -> list[UploadFile]:
+    def sources(self) -> list[File]:
         return [*self.image, *self.images]

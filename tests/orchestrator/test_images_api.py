@@ -303,6 +303,7 @@ async def test_an_edit_streams_previews_of_the_whole_picture(images):
         ({}, {"diptych": '{"strength": 0}'}, "diptych", "invalid_request"),
         ({}, {"diptych": "seed=7"}, "diptych", "invalid_request"),
         ({}, {"n": "many"}, "n", "invalid_request"),
+        ({}, {"mask": "hello"}, "mask", "invalid_request"),
         ({}, {"prompt": ""}, "prompt", "invalid_request"),
         ({}, {"background": "transparent"}, "background", "invalid_request"),
     ],
@@ -367,6 +368,7 @@ async def test_the_openapi_document_has_the_form_as_it_is(http):
     content = document["paths"]["/v1/images/edits"]["post"]["requestBody"]["content"]
     assert list(content) == ["multipart/form-data"]
     form = document["components"]["schemas"]["EditForm"]["properties"]
+    assert form["image"]["items"]["contentMediaType"] == "application/octet-stream"
     assert {"image", "image[]", "mask", "prompt", "n", "size", "diptych", "input_fidelity"} <= set(form)
 
 
