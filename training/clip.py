@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, CLIPModel, CLIPTokenizer
 
 from training.checkpoint import make_readable
-from training.clip_data import ClipBatch, make_batch
+from training.clip_data import ClipBatch, random_batches
 from training.clip_model import ClipWithHeads, build_clip, image_processor
 from training.clip_tokenizer import train_tokenizer
 from training.committed import STATE, Committed
@@ -91,8 +91,8 @@ def train(args: argparse.Namespace) -> None:
     optimizer = MuonAdamW(muon_groups(model, args.lr, 0.01, ("patch_embedding", "projection")))
     committed = Committed(COMMITTED, lambda: load_committed(model))
     run = Run("clip", model, optimizer, options_from(args, warmup_steps=100), committed)
-    make = partial(make_batch, batch=args.batch, tokenizer=tokenizer)
-    feed = batches(make, args.seed * 1_000_003 + run.step, processes_for(run.device))
+    stream = partial(random_batches, batch=args.batch, tokenizer=tokenizer)
+    feed = batches(stream, args.seed * 1_000_003 + run.step, processes_for(run.device))
     exported = time.monotonic()
     for _, batch in zip(run.steps(), feed, strict=False):
         with run.autocast():

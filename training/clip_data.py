@@ -4,6 +4,7 @@ Knows the world and the tokenizer. Half of each batch are variations of the othe
 one attribute, so that "red" and "left" decide and not only the thing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -71,3 +72,9 @@ def make_batch(rng: Random, batch: int, tokenizer: CLIPTokenizer, *, augment: bo
     tokens = tokenizer(captions, padding=True, truncation=True, return_tensors="pt")
     pixels = pixels_of(scenes, rng if augment else None)
     return ClipBatch(pixels, tokens["input_ids"], tokens["attention_mask"], labels_of(scenes))
+
+
+def random_batches(rng: Random, batch: int, tokenizer: CLIPTokenizer) -> Iterator[ClipBatch]:
+    """Endless."""
+    while True:
+        yield make_batch(rng, batch, tokenizer)

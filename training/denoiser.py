@@ -37,7 +37,6 @@ from training.painter_model import (
 )
 from training.run import RUNS, Run, add_run_arguments, options_from, pick_device
 from training.world import CANVAS, Scene, caption
-from training.world.labels import dense_labels
 from training.world.words import known_words
 
 DROP_PROMPT = 0.1
@@ -109,12 +108,6 @@ def tokens_for(
     return tokens["input_ids"], tokens["attention_mask"]
 
 
-def plan_labels(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
-    """What each token shows: class indices "thing" and "colour" (B, 64)."""
-    things, colours = (torch.from_numpy(labels).to(device) for labels in dense_labels(scenes))
-    return {"thing": things, "colour": colours}
-
-
 def load_text(clip: Path, resume: bool) -> tuple[CLIPTextModel, CLIPTokenizer]:
     """CLIP's text tower and tokenizer; the painter's own where its committed weights are resumed."""
     if resume and (COMMITTED / "transformer" / STATE).exists() and not (RUNS / "denoiser" / "state.json").exists():
@@ -143,8 +136,8 @@ def train(args: argparse.Namespace) -> None:
     exported = time.monotonic()
     for _ in run.steps():
         pool.renew(args.renew)
-        scenes, latents = pool.batch(args.batch)
-        tokens, labels = tokens_for(scenes, rng, tokenizer, run.device), plan_labels(scenes, run.device)
+        scenes, latents, labels = pool.batch(args.batch)
+        tokens = tokens_for(scenes, rng, tokenizer, run.device)
         with run.autocast(), sdpa_kernel(attention_backends(run.device)):
             loss, scores = losses(model, latents, tokens, labels, sample_sigmas(args.batch, run.device))
         run.update(loss, **scores)

@@ -32,7 +32,6 @@ from training.world import caption, sample_scene
 
 FAST = "transformer_fast"
 STEPS = 6
-ROLLED_AT_ONCE = 16
 USES = 4
 """How often each point of a way is learned from, on average."""
 
@@ -45,17 +44,17 @@ def student_grid(steps: int) -> list[float]:
 
 
 class RolloutPool:
-    """Ways of the teacher with their prompts; `renew` replaces the oldest."""
+    """Blocks of the teacher's ways with their prompts; `renew` replaces the oldest."""
 
-    def __init__(self, roll: Callable[[], tuple[Tensor, Prompts]], ways: int) -> None:
+    def __init__(self, roll: Callable[[], tuple[Tensor, Prompts]], blocks: int) -> None:
         self._roll = roll
-        self._blocks = [roll() for _ in range(ways // ROLLED_AT_ONCE)]
+        self._blocks = [roll() for _ in range(blocks)]
 
     def renew(self) -> None:
         self._blocks = [*self._blocks[1:], self._roll()]
 
     def block(self, rng: Random) -> tuple[Tensor, Prompts]:
-        """ROLLED_AT_ONCE ways (B, levels, 8, 16, 16) and their prompts."""
+        """Ways (B, levels, 8, 16, 16) and their prompts."""
         return rng.choice(self._blocks)
 
 
@@ -75,16 +74,16 @@ def main(args: argparse.Namespace) -> None:
 
     @torch.no_grad()
     def roll() -> tuple[Tensor, Prompts]:
-        captions = [caption(sample_scene(rng, PAINTER_KINDS), rng) for _ in range(ROLLED_AT_ONCE)]
+        captions = [caption(sample_scene(rng, PAINTER_KINDS), rng) for _ in range(args.batch)]
         tokens = tokenizer(["", *captions], padding=True, truncation=True, return_tensors="pt").to(run.device)
         mask = tokens["attention_mask"]
-        noise = torch.randn(ROLLED_AT_ONCE, teacher.config["in_channels"], LATENT_SIDE, LATENT_SIDE, device=run.device)
+        noise = torch.randn(args.batch, teacher.config["in_channels"], LATENT_SIDE, LATENT_SIDE, device=run.device)
         with run.autocast(), sdpa_kernel(attention_backends(run.device)):
             states = tower(input_ids=tokens["input_ids"], attention_mask=mask).last_hidden_state.float()
             prompts = Prompts(states[1:], mask[1:], states[:1], mask[:1])
             return roll_out(teacher, noise, grid, prompts, scale), prompts
 
-    pool = RolloutPool(roll, args.pool)
+    pool = RolloutPool(roll, args.blocks)
     for step in run.steps():
         if step % USES == 0:
             pool.renew()
@@ -126,6 +125,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Distil the painter into few steps.")
     add_run_arguments(parser, minutes=20)
     parser.add_argument("--lr", type=float, default=4e-4)
-    parser.add_argument("--pool", type=int, default=128, help="the teacher's ways kept in memory")
+    parser.add_argument("--batch", type=int, default=16, help="ways of the teacher in a step")
+    parser.add_argument("--blocks", type=int, default=8, help="as many such batches are kept and used again")
     parser.add_argument("--painter", default="models/painter")
     main(parser.parse_args())

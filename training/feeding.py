@@ -18,16 +18,14 @@ PREFETCHED = 4
 
 
 class Endless(IterableDataset[Any]):
-    """`make` called again and again, with random numbers that differ between processes."""
+    """What `stream` gives for random numbers that differ between processes."""
 
-    def __init__(self, make: Callable[[Random], Any], seed: int) -> None:
-        self._make, self._seed = make, seed
+    def __init__(self, stream: Callable[[Random], Iterator[Any]], seed: int) -> None:
+        self._stream, self._seed = stream, seed
 
     def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
-        rng = Random(f"{self._seed} {worker.id if worker else 0}")
-        while True:
-            yield self._make(rng)
+        yield from self._stream(Random(f"{self._seed} {worker.id if worker else 0}"))
 
 
 def processes_for(device: torch.device) -> int:
@@ -35,7 +33,7 @@ def processes_for(device: torch.device) -> int:
     return 0 if device.type == "cpu" else max(1, min(MAX_PROCESSES, (os.cpu_count() or 2) - 2))
 
 
-def batches(make: Callable[[Random], Batch], seed: int, processes: int) -> Iterator[Batch]:
-    """Batches without end. `make` must be picklable; the same arguments give the same batches."""
+def batches(stream: Callable[[Random], Iterator[Batch]], seed: int, processes: int) -> Iterator[Batch]:
+    """Batches of as many endless streams. `stream` must be picklable; the same arguments give the same batches."""
     prefetch = PREFETCHED if processes else None
-    return iter(DataLoader(Endless(make, seed), batch_size=None, num_workers=processes, prefetch_factor=prefetch))
+    return iter(DataLoader(Endless(stream, seed), batch_size=None, num_workers=processes, prefetch_factor=prefetch))

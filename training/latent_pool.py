@@ -15,6 +15,7 @@ from training.autoencoder import to_pixels
 from training.painter_model import LATENT_SIDE
 from training.precision import mixed_precision
 from training.world import Scene, render, sample_scene
+from training.world.labels import dense_labels
 
 PAINTER_KINDS = {"single": 3.0, "count": 1.5, "pair": 4.0, "in": 1.5}
 """What the painter practises; pairs, the hardest, more than the world has them."""
@@ -37,8 +38,14 @@ def latent_scale(autoencoder: AutoencoderDC, device: torch.device) -> float:
     return 1.0 / float(encode_scenes(autoencoder, scenes, device).std())
 
 
+def plan_labels(scenes: list[Scene]) -> dict[str, Tensor]:
+    """What each token shows: class indices "thing" and "colour" (B, 64)."""
+    things, colours = (torch.from_numpy(labels) for labels in dense_labels(scenes))
+    return {"thing": things, "colour": colours}
+
+
 class LatentPool:
-    """Scenes and their latents, scaled by `scale`."""
+    """Scenes, their latents, scaled by `scale`, and what each token shows."""
 
     def __init__(self, autoencoder: AutoencoderDC, size: int, rng: Random, device: torch.device) -> None:
         self.autoencoder, self.rng, self.device = autoencoder, rng, device
@@ -47,6 +54,7 @@ class LatentPool:
         for first in range(0, size, 32):
             part = self.scenes[first : first + 32]
             self.latents[first : first + len(part)] = encode_scenes(autoencoder, part, device).cpu()
+        self.labels = plan_labels(self.scenes)
         self.scale = latent_scale(autoencoder, device)
         self.latents *= self.scale
         self._oldest = 0
@@ -59,12 +67,15 @@ class LatentPool:
         places = [(self._oldest + k) % len(self.scenes) for k in range(count)]
         fresh = [self._scene() for _ in places]
         encoded = encode_scenes(self.autoencoder, fresh, self.device).cpu() * self.scale
-        for place, scene, latents in zip(places, fresh, encoded, strict=True):
+        for place, scene in zip(places, fresh, strict=True):
             self.scenes[place] = scene
-            self.latents[place] = latents
+        self.latents[places] = encoded
+        for name, labels in plan_labels(fresh).items():
+            self.labels[name][places] = labels
         self._oldest = (self._oldest + count) % len(self.scenes)
 
-    def batch(self, size: int) -> tuple[list[Scene], Tensor]:
-        """`size` random scenes and their scaled latents (size, 8, 16, 16)."""
+    def batch(self, size: int) -> tuple[list[Scene], Tensor, dict[str, Tensor]]:
+        """`size` random scenes, their scaled latents (size, 8, 16, 16), and their labels as `plan_labels` has them."""
         places = [self.rng.randrange(len(self.scenes)) for _ in range(size)]
-        return [self.scenes[place] for place in places], self.latents[places].to(self.device)
+        labels = {name: each[places].to(self.device) for name, each in self.labels.items()}
+        return [self.scenes[place] for place in places], self.latents[places].to(self.device), labels

@@ -1,6 +1,7 @@
 """Batches from processes: endless, the same for the same seed, different between processes."""
 
 import os
+from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
@@ -10,8 +11,9 @@ import torch
 from training.feeding import batches, processes_for
 
 
-def numbered(rng: Random) -> tuple[int, torch.Tensor]:
-    return os.getpid(), torch.tensor(rng.random())
+def numbered(rng: Random) -> Iterator[tuple[int, torch.Tensor]]:
+    while True:
+        yield os.getpid(), torch.tensor(rng.random())
 
 
 @pytest.mark.parametrize("processes", [0, 2])

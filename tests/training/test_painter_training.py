@@ -7,8 +7,9 @@ import torch
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from training import rollouts
-from training.denoiser import losses, plan_labels, sample_sigmas
+from training.denoiser import losses, sample_sigmas
 from training.distil import STEPS, student_grid, student_loss
+from training.latent_pool import plan_labels
 from training.painter_model import LATENT_SIDE, PainterParts, build_denoiser, build_scheduler
 from training.rollouts import Prompts, guided, roll_out
 from training.world import sample_scene
@@ -50,7 +51,7 @@ def test_words_and_plan_learn_from_the_denoisers_loss(parts, noise):
     rng = Random(0)
     scenes = [sample_scene(rng) for _ in range(COUNT)]
     tokens = torch.randint(3, 50, (COUNT, TOKENS)), torch.ones(COUNT, TOKENS, dtype=torch.long)
-    labels = plan_labels(scenes, torch.device("cpu"))
+    labels = plan_labels(scenes)
     assert int(labels["thing"].max()) < len(THING_CLASSES)
 
     loss, figures = losses(parts, noise, tokens, labels, sample_sigmas(COUNT, torch.device("cpu")))

@@ -1,10 +1,11 @@
-"""Conversations as padded token batches of about equal work.
+"""Conversations as padded token batches of about equal work, with their pictures.
 
 Knows tokens and lengths. Does not know what a conversation says.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 
 import torch
@@ -15,11 +16,14 @@ from training.vlm.chat import Conversation, Picture
 from training.vlm.conversations import Mix, conversation
 from training.vlm.drills import drill
 from training.vlm.model import IMAGE_ID, IMAGE_TOKENS, PAD_ID
+from training.vlm.pictures import Labelled, PictureSource
 from training.vlm.rendering import segments
+from training.world import sample_scene
 
-POOL = 192
-"""Samples sorted by length at a time."""
-TOKENS_IN_BATCH = 2600
+TOKENS_A_SAMPLE = 13
+"""Tokens of a batch for each sample of the pool that is sorted by length: the pool makes about a dozen batches."""
+TOKENS_AN_UNASKED = 1300
+"""Tokens of a batch for each further scene in it that nobody asks about: the tower learns from its patches."""
 LONGEST = 700
 
 
@@ -34,11 +38,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Batch:
-    """`ids` and `wanted` (B, L), padded on the right, and the pictures in reading order."""
+    """`ids` and `wanted` (B, L), padded on the right; pictures in reading order, the unasked scenes behind them."""
 
     ids: Tensor
     wanted: Tensor
-    pictures: list[Picture]
+    asked: int = 0
+    """How many of the pictures have tokens in `ids`."""
+    pictures: Labelled | None = None
 
 
 @dataclass(frozen=True)
@@ -72,25 +78,36 @@ def samples(rng: Random, tokenizer: PreTrainedTokenizerBase, diet: Diet) -> Iter
 
 
 def collate(chosen: list[Sample]) -> Batch:
-    """Pads on the right."""
+    """Pads on the right. Has no pictures yet."""
     longest = max(len(sample.ids) for sample in chosen)
     ids = torch.full((len(chosen), longest), PAD_ID)
     wanted = torch.zeros((len(chosen), longest), dtype=torch.bool)
     for row, sample in enumerate(chosen):
         ids[row, : len(sample.ids)] = torch.tensor(sample.ids)
         wanted[row, : len(sample.ids)] = torch.tensor(sample.wanted)
-    return Batch(ids, wanted, [picture for sample in chosen for picture in sample.pictures])
+    return Batch(ids, wanted)
 
 
-def batches(rng: Random, tokenizer: PreTrainedTokenizerBase, diet: Diet) -> Iterator[Batch]:
-    """Endless; each batch holds samples of similar length, TOKENS_IN_BATCH tokens at most."""
-    source = samples(rng, tokenizer, diet)
+def of_similar_length(source: Iterator[Sample], tokens: int, rng: Random) -> Iterator[list[Sample]]:
+    """Endless groups of samples that take `tokens` tokens at most when padded."""
     while True:
-        pool = sorted((next(source) for _ in range(POOL)), key=lambda sample: len(sample.ids))
+        pool = sorted(islice(source, max(1, tokens // TOKENS_A_SAMPLE)), key=lambda sample: len(sample.ids))
         groups: list[list[Sample]] = [[]]
         for sample in pool:
-            if groups[-1] and (len(groups[-1]) + 1) * len(sample.ids) > TOKENS_IN_BATCH:
+            if groups[-1] and (len(groups[-1]) + 1) * len(sample.ids) > tokens:
                 groups.append([])
             groups[-1].append(sample)
         rng.shuffle(groups)
-        yield from map(collate, groups)
+        yield from groups
+
+
+def batches(rng: Random, tokenizer: PreTrainedTokenizerBase, diet: Diet, tokens: int) -> Iterator[Batch]:
+    """Endless; each batch holds samples of similar length, `tokens` tokens at most."""
+    source = PictureSource(seed=rng.getrandbits(32)) if diet.images else None
+    for chosen in of_similar_length(samples(rng, tokenizer, diet), tokens, rng):
+        batch = collate(chosen)
+        if source is not None:
+            asked: list[Picture] = [picture for sample in chosen for picture in sample.pictures]
+            unasked = [sample_scene(rng) for _ in range(max(1, tokens // TOKENS_AN_UNASKED))]
+            batch = replace(batch, asked=len(asked), pictures=source.batch([*asked, *unasked], rng))
+        yield batch

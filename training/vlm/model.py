@@ -12,7 +12,7 @@ from training.vlm.induction import initialise_induction
 from training.vlm.tokenizer import VOCABULARY
 from training.world.labels import COLOUR_CLASSES, THING_CLASSES
 
-WIDTH, LAYERS, HEADS, INNER = 192, 4, 3, 512
+WIDTH, LAYERS, HEADS, INNER = 192, 6, 3, 512
 MAX_POSITIONS = 4096
 ROPE_THETA = 1e6
 IMAGE_TOKENS = 64

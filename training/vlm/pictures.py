@@ -3,6 +3,7 @@
 Knows what an unreadable page looks like at 128 px. Does not know conversations.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from training.phrasings import requests
 from training.phrasings.subjects import general
 from training.vlm.chat import PAGE, Picture
 from training.world import CANVAS, Scene, render
+from training.world.labels import dense_labels
 
 FONT_FOLDERS = ("/usr/share/fonts",)
 POOL_SIZE = 400
@@ -69,6 +71,29 @@ def strange(rng: Random) -> Image.Image:
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Pictures, and of those that are scenes what stands in each patch."""
+
+    pixels: Tensor
+    """uint8 (N, 3, 128, 128)."""
+    scenes: Tensor
+    """Which of them are scenes (S,)."""
+    things: Tensor
+    """Class indices (S, 64)."""
+    colours: Tensor
+    """Class indices (S, 64)."""
+
+    def to(self, device: torch.device) -> "Labelled":
+        """The same on a device."""
+        return Labelled(*(part.to(device) for part in (self.pixels, self.scenes, self.things, self.colours)))
+
+
+def as_input(pixels: Tensor) -> Tensor:
+    """uint8 pixels in -1..1, as the image processor gives them."""
+    return pixels.float() / 127.5 - 1.0
+
+
 class PictureSource:
     """Gives pixels of any Picture. Pages and strange images come from pools, since a page takes milliseconds."""
 
@@ -84,7 +109,10 @@ class PictureSource:
             return render(picture)
         return rng.choice(self.pages if picture == PAGE else self.strange)
 
-    def batch(self, pictures: list[Picture], rng: Random) -> Tensor:
-        """(N, 3, 128, 128) in -1..1, as the image processor gives them."""
+    def batch(self, pictures: list[Picture], rng: Random) -> Labelled:
+        """Their pixels and labels. At least one of them must be a scene."""
         stacked = np.stack([self.pixels(picture, rng) for picture in pictures])
-        return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        scenes = {at: each for at, each in enumerate(pictures) if isinstance(each, Scene)}
+        things, colours = (torch.from_numpy(labels) for labels in dense_labels(scenes.values()))
+        pixels = torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
+        return Labelled(pixels, torch.tensor(list(scenes)), things, colours)

@@ -2,11 +2,12 @@
 
 Usage: python -m training.vlm.train --stage drill|text|joint --minutes 10 [--resume]
 All stages share one checkpoint (runs/vlm). The first joint call takes its eyes from CLIP's export (`--fresh-eyes`);
-the tower then goes on learning, at a smaller rate, from answers and from what stands in each patch. In a fresh clone
+the tower then goes on learning, at half the rate, from answers and from what stands in each patch. In a fresh clone
 `--resume` goes on from models/vlm; the heads over patches, which no export has, begin anew then.
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPVisionModel, PreTrainedTokenizerBase
 
+from training import feeding
 from training.committed import Committed
 from training.ema import Ema
 from training.muon import MuonAdamW, muon_groups
@@ -23,10 +25,9 @@ from training.vlm.chat import Picture
 from training.vlm.conversations import Mix
 from training.vlm.export import load_exported
 from training.vlm.model import TrainedParts, initialise_projector, untrained_vision_config
-from training.vlm.pictures import PictureSource
+from training.vlm.pictures import PictureSource, as_input
 from training.vlm.tokenizer import train_tokenizer
-from training.world import Scene, sample_scene
-from training.world.labels import dense_labels
+from training.world import sample_scene
 
 TOKENIZER = RUNS / "vlm" / "tokenizer"
 COMMITTED = Path("models/vlm")
@@ -34,14 +35,14 @@ DIETS = {
     "drill": Diet(drills=1.0, mix=Mix(), images=False),
     "text": Diet(drills=0.4, mix=Mix(), images=False),
     "joint": Diet(
-        drills=0.05, mix=Mix(drawing=4.0, reading=3.0, looking=10.0, words=1.6, more_turns=0.15), images=True
+        drills=0.05,
+        mix=Mix(drawing=4.0, reading=2.5, pages=3.5, looking=9.0, words=2.0, functions=6.0, more_turns=0.15),
+        images=True,
     ),
 }
 ADAM = ("lm_head", "patch_embedding", "thing", "colour")
-TOWER_RATE = 0.2
+TOWER_RATE = 0.5
 """The tower's learning rate, as a share of the others'."""
-MORE_SCENES = 2
-"""Pictures a step that nobody asks about; the tower learns what stands in their patches."""
 PATCH_WEIGHT = 0.3
 
 
@@ -58,9 +59,9 @@ def start_eyes(run: Run, model: TrainedParts, clip: Path) -> None:
     tower = CLIPVisionModel.from_pretrained(clip, dtype=torch.float32)
     model.tower.load_state_dict(tower.state_dict())
     scenes: list[Picture] = [sample_scene(Random(number)) for number in range(128)]
-    pixels = PictureSource(seed=1, pool=1).batch(scenes, Random(1))
+    pixels = PictureSource(seed=1, pool=1).batch(scenes, Random(1)).pixels
     with torch.no_grad():
-        initialise_projector(model.projector, model.look(pixels.to(run.device)))
+        initialise_projector(model.projector, model.look(as_input(pixels.to(run.device))))
     run.ema = Ema(model, run.options.ema_decay)
 
 
@@ -72,21 +73,17 @@ def load_tokenizer(from_export: bool) -> PreTrainedTokenizerBase:
     return AutoTokenizer.from_pretrained(TOKENIZER)
 
 
-class Eyes:
-    """The part of a step that has to do with pictures."""
-
-    def __init__(self, model: TrainedParts, seed: int) -> None:
-        self._model = model
-        self._source = PictureSource(seed=seed)
-
-    def look(self, batch: Batch, rng: Random, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of the batch's pictures (N, 64, width), the loss over patches of scenes, and its accuracy."""
-        pictures = [*batch.pictures, *(sample_scene(rng) for _ in range(MORE_SCENES))]
-        features = self._model.look(self._source.batch(pictures, rng).to(device))
-        known = {at: each for at, each in enumerate(pictures) if isinstance(each, Scene)}
-        things, colours = (torch.from_numpy(labels).to(device) for labels in dense_labels(known.values()))
-        loss, right = self._model.patch_loss(features[list(known)], things, colours)
-        return features[: len(batch.pictures)], loss, right
+def step_loss(model: TrainedParts, batch: Batch, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
+    """Total loss, and figures for the log: the answers' loss and accuracy, and the patches' accuracy."""
+    features, patch_loss, seen = None, torch.zeros(()), torch.zeros(())
+    if batch.pictures is not None:
+        pictures = batch.pictures.to(device)
+        features = model.look(as_input(pictures.pixels))
+        patch_loss, seen = model.patch_loss(features[pictures.scenes], pictures.things, pictures.colours)
+    asked = features[: batch.asked] if features is not None and batch.asked else None
+    answers, right = model.loss(batch.ids.to(device), batch.wanted.to(device), asked)
+    total = answers + PATCH_WEIGHT * patch_loss
+    return total, {"right": right, "answers": answers.detach(), "patches": seen}
 
 
 def train(args: argparse.Namespace) -> None:
@@ -96,21 +93,15 @@ def train(args: argparse.Namespace) -> None:
     optimizer = MuonAdamW(parameter_groups(model, args.lr))
     committed = Committed(COMMITTED, lambda: load_exported(model, COMMITTED))
     tokenizer = load_tokenizer(args.resume and committed.is_there())
-    run = Run("vlm", model, optimizer, options_from(args, warmup_steps=100, ema_decay=0.995), committed)
-    diet = DIETS[args.stage]
+    run = Run("vlm", model, optimizer, options_from(args, warmup_steps=100, ema_decay=0.998), committed)
     if args.fresh_eyes:
         start_eyes(run, model, Path(args.clip))
-    eyes = Eyes(model, seed=7) if diet.images else None
-    rng = Random(args.seed * 1_000_003 + run.step)
-    feed = batches(rng, tokenizer, diet)
-    for _ in run.steps():
-        batch = next(feed)
+    stream = partial(batches, tokenizer=tokenizer, diet=DIETS[args.stage], tokens=args.tokens)
+    feed = feeding.batches(stream, args.seed * 1_000_003 + run.step, feeding.processes_for(run.device))
+    for _, batch in zip(run.steps(), feed, strict=False):
         with run.autocast():
-            features, patch_loss, seen = eyes.look(batch, rng, run.device) if eyes else (None, 0.0, 0.0)
-            if not batch.pictures:
-                features = None
-            loss, right = model.loss(batch.ids.to(run.device), batch.wanted.to(run.device), features)
-        run.update(loss + PATCH_WEIGHT * patch_loss, right=right, samples=len(batch.ids), answers=loss, patches=seen)
+            loss, figures = step_loss(model, batch, run.device)
+        run.update(loss, samples=len(batch.ids), **figures)
 
 
 if __name__ == "__main__":
@@ -118,6 +109,7 @@ if __name__ == "__main__":
     add_run_arguments(parser, minutes=10)
     parser.add_argument("--stage", choices=sorted(DIETS), required=True)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--tokens", type=int, default=2600, help="in a batch; a GPU takes some 32,000 as fast")
     parser.add_argument("--fresh-eyes", action="store_true", help="begin with this CLIP's tower and a new projector")
     parser.add_argument("--clip", default="models/clip")
     train(parser.parse_args())
