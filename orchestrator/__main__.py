@@ -14,7 +14,15 @@ def main() -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = OrchestratorSettings.from_environment()
     app = create_app(settings)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, server_header=False)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_mb * 2**20,
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,18 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from orchestrator.api import artifacts, chat_completions, files, health, images, jobs, models, responses
+from orchestrator.api import (
+    artifacts,
+    chat_completions,
+    files,
+    health,
+    images,
+    jobs,
+    models,
+    responses,
+    responses_context,
+    responses_socket,
+)
 from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
@@ -97,7 +108,8 @@ def create_app(
     app = FastAPI(title="Diptych", lifespan=lifespan)
     install_error_handlers(app)
     install_document(app)
-    for module in (chat_completions, responses, images, files, models, jobs, artifacts, health):
+    answering = (chat_completions, responses, responses_context, responses_socket, images)
+    for module in (*answering, files, models, jobs, artifacts, health):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(Idempotency)

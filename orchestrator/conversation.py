@@ -8,7 +8,17 @@ import re
 from collections.abc import Iterable
 from typing import Self
 
-from orchestrator.items import ImagePart, Item, Message, PictureMade, TextFound, TextPart, ToolCall, ToolResult
+from orchestrator.items import (
+    Compaction,
+    ImagePart,
+    Item,
+    Message,
+    PictureMade,
+    TextFound,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
 from shared.artifacts import ArtifactStore
 from shared.errors import InvalidRequest
 from shared.jobs import TextRead
@@ -56,12 +66,13 @@ class Conversation:
             self._take_pictures(item)
         elif isinstance(item, ToolResult):
             if item.picture is not None:
-                self.images[item.picture.handle] = item.picture.artifact
-                self._unknown_words[item.picture.handle] = item.picture.unknown_words
-                if item.picture.seen:
-                    self._seen.add(item.picture.handle)
+                self._take_made(item.picture)
             if item.text is not None:
                 self.texts[item.text.handle] = item.text.read
+        elif isinstance(item, Compaction):
+            for picture in item.pictures:
+                self._take_made(picture)
+            self.texts.update({found.handle: found.read for found in item.texts})
         self._items.append(item)
 
     def add_user(self, parts: Iterable[TextPart | ImagePart]) -> None:
@@ -121,8 +132,45 @@ class Conversation:
         unanswered = self.open_calls()
         return tuple(item for item in self._items if not (isinstance(item, ToolCall) and item.call_id in unanswered))
 
+    def compacted(self, chars: int) -> tuple[Item, ...]:
+        """Items that go on from here with less to read: the newest messages, `chars` characters of them, and handles.
+
+        Pictures that were seen are not shown again, only named; results of tools are left out, calls that wait for
+        their result are not.
+        """
+        pictures = tuple(
+            PictureMade(
+                handle=handle,
+                artifact=artifact,
+                unknown_words=self._unknown_words.get(handle, ()),
+                seen=handle in self._seen,
+            )
+            for handle, artifact in self.images.items()
+        )
+        texts = tuple(TextFound(handle=handle, read=read) for handle, read in self.texts.items())
+        kept: list[Item] = []
+        unanswered = self.open_calls()
+        for item in reversed(self._items):
+            if isinstance(item, ToolCall) and item.call_id in unanswered:
+                kept.append(item)
+            elif isinstance(item, Message) and (chars := chars - len(item.text)) >= 0:
+                kept.append(_named_only(item))
+        return Compaction(pictures=pictures, texts=texts), *reversed(kept)
+
+    def _take_made(self, picture: PictureMade) -> None:
+        self.images[picture.handle] = picture.artifact
+        self._unknown_words[picture.handle] = picture.unknown_words
+        if picture.seen:
+            self._seen.add(picture.handle)
+
     def _take_pictures(self, message: Message) -> None:
         handles = {part.handle: part.artifact for part in message.parts if isinstance(part, ImagePart)}
         self.images.update(handles)
         if message.role == "user":
             self._seen.update(handles)
+
+
+def _named_only(message: Message) -> Message:
+    """The same message, its pictures named but not shown again."""
+    parts = (part if isinstance(part, TextPart) else part.model_copy(update={"shown": False}) for part in message.parts)
+    return message.model_copy(update={"parts": tuple(parts)})

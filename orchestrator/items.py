@@ -23,6 +23,8 @@ class ImagePart(Frozen):
     type: Literal["image"] = "image"
     handle: str
     artifact: ArtifactId
+    shown: bool = True
+    """In a user's message: False where it is only named, because the conversation was compacted since."""
 
 
 class Message(Frozen):
@@ -78,7 +80,15 @@ class ToolResult(Frozen):
     text: TextFound | None = None
 
 
-Item = Annotated[Message | ToolCall | ToolResult, Field(discriminator="type")]
+class Compaction(Frozen):
+    """What an earlier part of the conversation, now shortened, had brought in: its handles go on to stand for it."""
+
+    type: Literal["compaction"] = "compaction"
+    pictures: tuple[PictureMade, ...]
+    texts: tuple[TextFound, ...]
+
+
+Item = Annotated[Message | ToolCall | ToolResult | Compaction, Field(discriminator="type")]
 items_adapter: TypeAdapter[tuple[Item, ...]] = TypeAdapter(tuple[Item, ...])
 
 

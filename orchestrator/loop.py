@@ -62,7 +62,7 @@ class AgentLoop:
         self._vlm, self._context, self._sampling, self._bounds = vlm, context, sampling, bounds
         self._conversation: Conversation = context.conversation
         self._functions = functions
-        self._system = f"{SYSTEM_PROMPT}\n\n{instructions}" if instructions else SYSTEM_PROMPT
+        self._system = system_text(instructions)
         self._calls = CallRunner(context, bounds)
         self._usage = Usage()
         self._finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
@@ -158,6 +158,31 @@ class AgentLoop:
             yield TextEnded()
         self._usage += answer.end.usage
         self._finish_reason = answer.end.finish_reason
+
+
+async def count_tokens(
+    vlm: VisionLanguageModel, conversation: Conversation, functions: Functions, instructions: str = ""
+) -> int:
+    """Tokens that the first question of a turn has, as the VLM's server counts them: every such server tells it with
+    an answer, so it is asked for one of a single token.
+
+    Raises:
+        VlmUnavailable, ContextTooLong, InvalidRequest.
+    """
+    messages = await asyncio.to_thread(vlm_messages, conversation, system_text(instructions))
+    tokens = 0
+    try:
+        async for event in vlm.answer(messages, functions.offer(conversation, first=True), Sampling(max_tokens=1)):
+            if isinstance(event, VlmEnd):
+                tokens = event.usage.prompt_tokens
+    except VlmRefused as error:
+        raise InvalidRequest(FUNCTIONS_REFUSED, param="tools") from error
+    return tokens
+
+
+def system_text(instructions: str) -> str:
+    """What the VLM is told first: who it is, and what is asked of it in this turn."""
+    return f"{SYSTEM_PROMPT}\n\n{instructions}" if instructions else SYSTEM_PROMPT
 
 
 def _as_own(call: VlmToolCall) -> ToolCall:

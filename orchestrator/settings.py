@@ -75,6 +75,9 @@ class OrchestratorSettings(Settings):
     result_chars: int = Field(default=6000, ge=100)
     """Characters of a text that the VLM itself gets to see in a tool result; people always get all of it."""
 
+    compact_chars: int = Field(default=6000, ge=100)
+    """Characters of what was said that a compaction keeps, the newest first."""
+
     @model_validator(mode="after")
     def _public_address_needs_a_key(self) -> Self:
         if not is_loopback(self.host) and not self.api_key.get_secret_value():

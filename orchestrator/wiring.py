@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import redis.asyncio
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Security
+from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPBearer
 
 from orchestrator.dispatch import JobDispatcher
@@ -40,11 +41,11 @@ class Services:
     runs: ResponseRuns
 
 
-def services_of(request: Request) -> Services:
+def services_of(request: HTTPConnection) -> Services:
     return request.app.state.services
 
 
-def has_key(request: Request, settings: OrchestratorSettings) -> bool:
+def has_key(request: HTTPConnection, settings: OrchestratorSettings) -> bool:
     """Whether the request may do everything: it carries the key, or none is set."""
     key = settings.api_key.get_secret_value()
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -55,7 +56,7 @@ BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where o
 """Only documents how the key is sent: `owner_of` judges it."""
 
 
-def owner_of(request: Request, _documented: Annotated[object, BEARER] = None) -> str:
+def owner_of(request: HTTPConnection, _documented: Annotated[object, BEARER] = None) -> str:
     """Who is asking. Raises Unauthorized."""
     settings = services_of(request).settings
     if not has_key(request, settings):

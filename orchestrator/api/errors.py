@@ -76,7 +76,7 @@ def _where(problem: Mapping[str, Any]) -> list[str]:
     return [place for place in places if "[" not in place or place.endswith("[]")]
 
 
-def _sentence(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+def sentence_of(problems: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """What is wrong with a body first, and where, in the words of OpenAI's own `param`."""
     field = _where(problems[0])[:1]
     # Of the branches of a union, the one that got furthest is the one that was meant.
@@ -131,7 +131,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
-        message, param = _sentence(error.errors())
+        message, param = sentence_of(error.errors())
         return error_response(400, "invalid_request", message, param)
 
     @app.exception_handler(HTTPException)

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.api.compactions import unseal
 from orchestrator.api.earlier_answers import earlier_answer
 from orchestrator.api.responses_input import (
     AssistantMessage,
+    CompactionItem,
     FunctionCall,
     FunctionCallOutput,
     HostedCall,
@@ -48,8 +50,8 @@ class InputReader:
     listed: list[Listed] = field(default_factory=list)
     _open_calls: set[str] = field(default_factory=set)
 
-    async def read(self, items: str | list[InputItem] | None) -> None:
-        """All of it, in order.
+    async def read(self, items: str | list[InputItem] | None, *, complete: bool = True) -> None:
+        """All of it, in order; `complete`: every call must have its output.
 
         Raises:
             InvalidRequest: a picture or item is not there or unusable, or a call and its output do not fit.
@@ -59,7 +61,7 @@ class InputReader:
             items = [UserMessage(role="user", content=items)]
         for item in pictures_before_the_wish(items or []):
             await self._read(item)
-        if self._open_calls:
+        if complete and self._open_calls:
             raise _missing_outputs(self._open_calls)
 
     async def _read(self, item: InputItem) -> None:
@@ -71,10 +73,22 @@ class InputReader:
             await self._again(await self.find_item(item.id))
         elif isinstance(item, ImageGenerationCall):
             await self._picture(item)
+        elif isinstance(item, CompactionItem):
+            self._compaction(item)
         elif not isinstance(item, Reasoning | HostedCall):
             if self._open_calls:
                 raise _missing_outputs(self._open_calls)
             await self._message(item)
+
+    def _compaction(self, item: CompactionItem) -> None:
+        if self.conversation.images or self.conversation.texts:
+            raise InvalidRequest(
+                "A compaction stands for all that came before it, so it must come first.", param="input"
+            )
+        for earlier in unseal(item.encrypted_content, self.services.links.secret, self.owner):
+            self.conversation.append(earlier)
+        self._open_calls |= self.conversation.open_calls()
+        self.listed.append(item.model_dump() | {"id": item.id or new_item_id("cmp")})
 
     async def _message(self, item: UserMessage | SystemMessage | AssistantMessage) -> None:
         if isinstance(item, UserMessage):
@@ -152,6 +166,9 @@ class InputReader:
             self.conversation.add_assistant([self.conversation.add_image(artifact["artifact"])])
         elif item["type"] == "message":
             self._message_again(item)
+        elif item["type"] == "compaction":
+            self._compaction(CompactionItem.model_validate(item))
+            return
         elif item["type"] == "function_call":
             self._call(FunctionCall.model_validate(item))
             return

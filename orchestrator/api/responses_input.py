@@ -107,6 +107,14 @@ class ItemReference(Body):
     id: ItemId
 
 
+class CompactionItem(Body):
+    """An earlier part of the conversation, as `/v1/responses/compact` shortened it."""
+
+    type: Literal["compaction"]
+    id: ItemId | None = None
+    encrypted_content: str = Field(max_length=10 * 2**20)
+
+
 class Reasoning(Body):
     """Taken and left alone: the models here keep no reasoning between turns."""
 
@@ -137,6 +145,7 @@ InputItem = Annotated[
     | Annotated[FunctionCallOutput, Tag("function_call_output")]
     | Annotated[ImageGenerationCall, Tag("image_generation_call")]
     | Annotated[ItemReference, Tag("item_reference")]
+    | Annotated[CompactionItem, Tag("compaction")]
     | Annotated[Reasoning, Tag("reasoning")]
     | Annotated[HostedCall, Tag("hosted")],
     Discriminator(

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from orchestrator.api.body import Body, DiptychOptions, Text
 from orchestrator.api.chat_tools import Schema
 from orchestrator.api.image_tool import ImageGenerationTool
+from orchestrator.api.models import MODEL
 from orchestrator.api.responses_input import InputItem
 from orchestrator.api.responses_tools import MAX_TOOLS, ResponseTool, ToolChoice, check_tools, functions_of
 from orchestrator.tools.base import PaintingOptions
@@ -90,6 +91,16 @@ class ContextRequest(Body):
     @property
     def functions(self) -> Functions:
         return functions_of(self.tools, self.tool_choice, parallel=self.parallel_tool_calls is not False)
+
+
+class CountRequest(ContextRequest):
+    """Nothing is asked of the model, so it need not be named."""
+
+    model: str = MODEL
+
+
+class CompactRequest(ContextRequest):
+    """Nothing has to fit together yet: it only gets shorter."""
 
 
 class ResponseRequest(ContextRequest):

@@ -11,7 +11,7 @@ from orchestrator.api.responses_conversation import InputReader, Listed
 from orchestrator.api.responses_items import ImageForm
 from orchestrator.api.responses_object import new_response
 from orchestrator.api.responses_pictures import Pictures
-from orchestrator.api.responses_schema import ContextRequest, ResponseRequest
+from orchestrator.api.responses_schema import CompactRequest, ContextRequest, ResponseRequest
 from orchestrator.api.responses_stream import ResponseStream
 from orchestrator.api.responses_tools import HOSTED, HostedTool
 from orchestrator.calls import Bounds
@@ -37,15 +37,19 @@ class Context:
     """The items that the request brings in."""
 
 
-async def context_of(body: ContextRequest, services: Services, owner: str) -> Context:
-    """The conversation that a request goes on with.
+async def context_of(
+    body: ContextRequest, services: Services, owner: str, remembered: ResponseRecord | None = None
+) -> Context:
+    """The conversation that a request goes on with; `remembered` is a response that need not be in the records.
 
     Raises:
         UnknownModel, InvalidRequest: something that it names is not there, or cannot be used.
     """
     check_model(body.model)
     check_image_model(body.image_tool and body.image_tool.model, "tools")
-    previous = await _previous(body.previous_response_id, services, owner)
+    previous = remembered
+    if previous is None or previous.id != body.previous_response_id:
+        previous = await _previous(body.previous_response_id, services, owner)
     items = previous.items if previous else ()
     conversation = Conversation.from_items(items, services.store, services.settings.max_images)
 
@@ -53,7 +57,8 @@ async def context_of(body: ContextRequest, services: Services, owner: str) -> Co
         return await asyncio.to_thread(services.responses.item, item_id, owner)
 
     reader = InputReader(conversation, services, owner, find_item)
-    await reader.read(body.input)
+    await reader.read(body.input, complete=not isinstance(body, CompactRequest))
+    _check_choice(body, conversation)
     earlier = (*previous.input, *previous.body["output"]) if previous else ()
     return Context(conversation, earlier, reader.listed)
 
@@ -71,9 +76,11 @@ async def _previous(response_id: str | None, services: Services, owner: str) -> 
     return previous
 
 
-async def start(body: ResponseRequest, services: Services, owner: str) -> ResponseRun:
+async def start(
+    body: ResponseRequest, services: Services, owner: str, remembered: ResponseRecord | None = None
+) -> ResponseRun:
     """Begin to answer; what must last is in the records when this returns. Raises what `context_of` raises."""
-    context = await context_of(body, services, owner)
+    context = await context_of(body, services, owner, remembered)
     options = await _painting(body, context.conversation, services, owner)
     response = new_response(new_item_id("resp"), body)
     now = time.time()
@@ -136,6 +143,13 @@ def _tool_context(options: PaintingOptions, conversation: Conversation, services
         job_s=services.settings.job_s,
         result_chars=services.settings.result_chars,
     )
+
+
+def _check_choice(body: ContextRequest, conversation: Conversation) -> None:
+    """Raise InvalidRequest where the tool that must be called cannot be, because there is no picture for it."""
+    functions = body.functions
+    if functions.first and not functions.offer(conversation, first=True).tools:
+        raise InvalidRequest("tool_choice: this tool needs a picture, and there is none.", param="tool_choice")
 
 
 def _loop(body: ResponseRequest, tools: ToolContext, services: Services) -> AgentLoop:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from orchestrator.conversation import Conversation
-from orchestrator.items import ImagePart, Message, TextPart, ToolCall, ToolResult
+from orchestrator.items import ImagePart, Message, ToolCall, ToolResult
 from shared.artifacts import ArtifactStore, media_type_of
 
 NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
@@ -23,18 +23,21 @@ def vlm_messages(conversation: Conversation, system: str) -> list[dict[str, Any]
                 messages.append({"role": item.role, "content": _content(item, conversation.store)})
         elif isinstance(item, ToolCall):
             _append_call(messages, item)
-        else:
+        elif isinstance(item, ToolResult):
             content = _result(item, conversation.store)
             messages.append({"role": "tool", "tool_call_id": item.call_id, "content": content})
     return messages
 
 
 def _content(message: Message, store: ArtifactStore) -> str | list[dict[str, Any]]:
-    if message.role == "assistant" or all(isinstance(part, TextPart) for part in message.parts):
+    shown = any(isinstance(part, ImagePart) and part.shown for part in message.parts)
+    if message.role == "assistant" or not shown:
         return message.text
     content: list[dict[str, Any]] = []
     for part in message.parts:
-        if isinstance(part, ImagePart):
+        if isinstance(part, ImagePart) and not part.shown:
+            content.append({"type": "text", "text": f"[{part.handle}]"})
+        elif isinstance(part, ImagePart):
             content += _shown(part.handle, part.artifact, store)
         else:
             content.append({"type": "text", "text": part.text})

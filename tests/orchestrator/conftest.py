@@ -51,7 +51,8 @@ def sdk_for(make_services):
 
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(create_app(house.settings, opened), log_config=None))
+        app = create_app(house.settings, opened)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="websockets-sansio"))
         serving = asyncio.create_task(server.serve([listening]))
         async with openai.AsyncOpenAI(
             base_url=f"http://127.0.0.1:{port}/v1",

@@ -1,0 +1,43 @@
+"""What a response would start from: how many tokens it takes, and the same shortened."""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+
+from orchestrator.api.compactions import seal
+from orchestrator.api.responses_object import usage_of
+from orchestrator.api.responses_schema import CompactRequest, CountRequest
+from orchestrator.api.responses_start import context_of
+from orchestrator.items import new_item_id
+from orchestrator.loop import count_tokens
+from orchestrator.wiring import OwnerDep, ServicesDep
+from shared.events import Usage
+
+router = APIRouter()
+
+
+@router.post("/v1/responses/input_tokens")
+async def count_input_tokens(body: CountRequest, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
+    """Tokens that the VLM would read first: the input with its pictures, tools and instructions."""
+    context = await context_of(body, services, owner)
+    tokens = await count_tokens(services.vlm, context.conversation, body.functions, body.instructions or "")
+    return {"object": "response.input_tokens", "input_tokens": tokens}
+
+
+@router.post("/v1/responses/compact")
+async def compact(body: CompactRequest, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
+    """The conversation shortened, as one item that is sent in place of it from now on.
+
+    It keeps the newest messages word for word, and every picture and text by its handle.
+    """
+    context = await context_of(body, services, owner)
+    items = context.conversation.compacted(services.settings.compact_chars)
+    sealed = seal(items, services.links.secret, owner)
+    return {
+        "id": new_item_id("resp"),
+        "object": "response.compaction",
+        "created_at": int(time.time()),
+        "output": [{"id": new_item_id("cmp"), "type": "compaction", "encrypted_content": sealed}],
+        "usage": usage_of(Usage()),
+    }
