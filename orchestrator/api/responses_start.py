@@ -167,4 +167,5 @@ def _stream(body: ResponseRequest, response: dict[str, Any], services: Services)
         images=ImageForm(body.image_tool, extended) if body.image_tool else None,
         hosted=frozenset(own for tool in body.tools if isinstance(tool, HostedTool) for own in HOSTED[tool.type]),
         extended=extended,
+        only_json=body.text.response_format is not None,
     )

@@ -79,6 +79,8 @@ class ResponseStream:
     """Names of our other tools whose calls are shown."""
     extended: bool
     """Whether the workers' events are told."""
+    only_json: bool
+    """Whether the text is a JSON document, into which nothing is set."""
     ended: bool = False
     _number: int = 0
     _message: _Message | None = None
@@ -117,7 +119,7 @@ class ResponseStream:
         if isinstance(event, TextDelta):
             yield from self._text(event.text)
         elif isinstance(event, TextEnded):
-            self._gap = True
+            self._gap = not self.only_json
         elif isinstance(event, ToolCalled):
             yield from self._called(event)
         elif isinstance(event, FunctionCalled):
@@ -196,6 +198,8 @@ class ResponseStream:
 
     def _picture(self, event: PictureShown, artifact: str | None) -> Iterator[Event]:
         if artifact is None or self.images is None:
+            if self.only_json:
+                return
             yield from self._text(markdown_image(event.alt, event.link))
             self._gap = True
             return

@@ -1,4 +1,4 @@
-"""The Responses API of the real system, through OpenAI's own client: pictures as they form, cuts, cancels, and memory."""
+"""The Responses API of the real system, through OpenAI's own client: pictures as they form, cuts, cancels, memory."""
 
 import base64
 import io

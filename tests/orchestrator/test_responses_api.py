@@ -137,6 +137,15 @@ async def test_a_picture_that_was_not_asked_for_by_name_is_a_link_and_nothing_el
     assert events[-1].response.tools == []
 
 
+async def test_nothing_is_set_into_a_text_that_must_be_json(sdk_for):
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    text = {"format": {"type": "json_schema", "name": "n", "schema": schema}}
+    async with sdk_for([DRAW], [VlmText(text='{"a": 1}')]) as client:
+        response = await create(client, text=text)
+    assert response.output_text == '{"a": 1}'
+    assert response.text.format.schema_ == schema
+
+
 @pytest.mark.parametrize(("wanted", "kind"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
 async def test_the_format_that_was_asked_for_is_the_one_that_comes(sdk_for, wanted, kind):
     async with sdk_for([DRAW], [VlmText(text="Here.")]) as client:
