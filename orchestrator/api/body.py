@@ -30,7 +30,13 @@ def _is_possible(size: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_is_unicode)]
-Size = Annotated[str, AfterValidator(_is_possible), Field(description="Width x height in pixels, such as 1024x1024.")]
+Size = Annotated[
+    str,
+    AfterValidator(_is_possible),
+    Field(
+        description="Width x height in pixels, such as 1024x1024.", json_schema_extra={"pattern": f"^{SIZE.pattern}$"}
+    ),
+]
 
 
 class Body(BaseModel):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from orchestrator.api.sse import MEDIA_TYPE
+from orchestrator.api import sse
 
 
 class ImageLink(BaseModel):
@@ -71,6 +71,6 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ChatCompletion,
         "description": "The answer, or with `stream` its chunks as server-sent events.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": sse.DOCUMENTED,
     }
 }

@@ -15,7 +15,7 @@ from orchestrator.api.image_tool import FAITHFUL_STRENGTH, check_image_model
 from orchestrator.api.images_format import PictureFormat, error_frame
 from orchestrator.api.images_objects import ANSWERS
 from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, ImageRequest
-from orchestrator.api.sse import HEADERS, with_pauses
+from orchestrator.api.sse import HEADERS, MEDIA_TYPE, with_pauses
 from orchestrator.painting import Work, paint, series
 from orchestrator.pictures import Encoding, size_in
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
@@ -78,7 +78,7 @@ async def answer(work: Work, fields: ImageFields, formed: PictureFormat, service
     await asyncio.wait({first}, timeout=HEADERS_AFTER_S)
     if first.done():
         first.result()  # an error before the first byte is an HTTP status of its own
-    return StreamingResponse(with_pauses(frames(first, stream)), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(with_pauses(frames(first, stream)), media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 async def frames(first: "asyncio.Future[bytes]", rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
+from orchestrator.api import sse
 from orchestrator.pictures import Format
 from shared.jobs import GeneratedImage, JobKind
 
@@ -138,7 +139,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": (
             "The pictures; where `stream` is true, server-sent events of the types `….partial_image` and `….completed`."
         ),
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": sse.DOCUMENTED,
     }
 }
 """For the OpenAPI document."""

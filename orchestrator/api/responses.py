@@ -18,10 +18,11 @@ from shared.errors import DiptychError, InvalidRequest
 from shared.events import TurnFailed
 
 router = APIRouter()
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": sse.DOCUMENTED}}
 Number = Annotated[int, Query(ge=-1, lt=2**31)]
 
 
-@router.post("/v1/responses", response_model=None)
+@router.post("/v1/responses", response_model=None, responses=STREAMED)
 async def create_response(body: ResponseRequest, services: ServicesDep, owner: OwnerDep) -> Response:
     """Answer the input, as OpenAI's Responses API does: whole, streamed, or in the background."""
     run = await start(body, services, owner)
@@ -32,7 +33,7 @@ async def create_response(body: ResponseRequest, services: ServicesDep, owner: O
     return JSONResponse(await Pictures(services.store).rendered(run.response))
 
 
-@router.get("/v1/responses/{response_id}", response_model=None)
+@router.get("/v1/responses/{response_id}", response_model=None, responses=STREAMED)
 async def get_response(
     *,
     response_id: str,
@@ -110,4 +111,4 @@ def _streamed(events: Any, services: Services) -> StreamingResponse:
         async for event in events:
             yield sse.frame(await pictures.rendered(event), event["type"])
 
-    return StreamingResponse(sse.with_pauses(frames()), media_type="text/event-stream", headers=sse.HEADERS)
+    return StreamingResponse(sse.with_pauses(frames()), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)

@@ -6,6 +6,16 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 MEDIA_TYPE = "text/event-stream"
+DOCUMENTED = {
+    MEDIA_TYPE: {
+        "schema": {
+            "type": "object",
+            "description": "Each event; its data is JSON as OpenAI's clients know it, the last one is [DONE].",
+            "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+            "required": ["data"],
+        }
+    }
+}
 KEEP_ALIVE_S = 15.0
 DONE = b"data: [DONE]\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
