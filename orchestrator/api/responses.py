@@ -1,5 +1,6 @@
 """`/v1/responses`: turns that are recorded, can be continued, followed again from any event on, and stopped."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
@@ -54,7 +55,7 @@ async def delete_response(response_id: str, services: ServicesDep, owner: OwnerD
     """Forget a response; one that runs is stopped first."""
     record = await replay.cancel(response_id, services, owner)
     if record.body["store"]:
-        services.responses.delete(response_id, owner)
+        await asyncio.to_thread(services.responses.delete, response_id, owner)
     return {"id": response_id, "object": "response", "deleted": True}
 
 

@@ -18,6 +18,7 @@ from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation
 from orchestrator.items import new_item_id
 from orchestrator.loop import AgentLoop
+from orchestrator.pictures import size_in
 from orchestrator.records.responses import ResponseRecord
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext
@@ -119,10 +120,18 @@ async def _painting(
         return body.painting
     try:
         mask = await _mask(tool.input_image_mask, services, owner)
+        await asyncio.to_thread(_check_size, mask, conversation)
     except InvalidRequest as error:
         error.param = "tools"
         raise
     return replace(body.painting, mask=mask)
+
+
+def _check_size(mask: str, conversation: Conversation) -> None:
+    """Raise InvalidRequest where no picture has the mask's size, so that it could not serve."""
+    store = conversation.store
+    if size_in(store, mask) not in {size_in(store, artifact) for artifact in conversation.images.values()}:
+        raise InvalidRequest("The mask must have the same width and height as the picture that it is for.")
 
 
 async def _mask(mask: ImageMask, services: Services, owner: str) -> str:

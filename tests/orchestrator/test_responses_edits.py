@@ -133,6 +133,14 @@ async def test_what_cannot_be_edited_is_refused(sdk_for, tool, code):
     assert raised.value.param.startswith("tools")
 
 
+async def test_a_mask_that_fits_no_picture_is_refused_before_anything_is_done(sdk_for):
+    other = {"role": "user", "content": [PICTURE["content"][0] | {"image_url": data_url(png(64, 32))}]}
+    async with sdk_for(DONE) as client:
+        with pytest.raises(openai.BadRequestError, match="same width and height") as raised:
+            await create(client, other, tools=[PAINT | {"input_image_mask": {"image_url": data_url(mask())}}])
+    assert raised.value.param == "tools"
+
+
 async def test_a_mask_file_of_somebody_else_or_of_nobody_is_not_found(sdk_for):
     async with sdk_for(DONE) as client:
         with pytest.raises(openai.NotFoundError):
