@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from orchestrator.calls import NO_ANSWER, Bounds, CallRunner
 from orchestrator.conversation import Conversation
@@ -20,10 +20,10 @@ from orchestrator.items import TextPart, ToolCall, new_item_id
 from orchestrator.tools import registry
 from orchestrator.tools.base import ToolContext
 from orchestrator.tools.functions import Functions
-from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmText, VlmToolCall
-from orchestrator.vlm.messages import vlm_messages
-from shared.errors import DeadlineExceeded, DiptychError, InvalidRequest, VlmNonsense, VlmRefused
-from shared.events import FunctionCalled, TextDelta, TextEnded, TurnCompleted, TurnEvent, Usage
+from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmEvent, VlmText, VlmToolCall
+from orchestrator.vlm.messages import newer_half, vlm_messages
+from shared.errors import ContextTooLong, DeadlineExceeded, DiptychError, InvalidRequest, VlmNonsense, VlmRefused
+from shared.events import FunctionCalled, PictureShown, TextDelta, TextEnded, TurnCompleted, TurnEvent, Usage
 
 SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
 FUNCTIONS_REFUSED = (
@@ -57,12 +57,16 @@ class AgentLoop:
         functions: Functions,
         *,
         instructions: str = "",
+        truncate: bool = False,
     ) -> None:
-        """`instructions` are for this turn only: they do not join the conversation."""
+        """`instructions` are for this turn only: they do not join the conversation.
+
+        `truncate`: where the conversation is too long for the VLM, it is shown the newer part of it.
+        """
         self._vlm, self._context, self._sampling, self._bounds = vlm, context, sampling, bounds
         self._conversation: Conversation = context.conversation
         self._functions = functions
-        self._system = system_text(instructions)
+        self._system, self._truncate = system_text(instructions), truncate
         self._calls = CallRunner(context, bounds)
         self._usage = Usage()
         self._finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
@@ -77,7 +81,7 @@ class AgentLoop:
         try:
             async with asyncio.timeout(self._bounds.seconds):
                 async for event in self._steps():
-                    self._shown = self._shown or isinstance(event, TextDelta | FunctionCalled)
+                    self._shown = self._shown or isinstance(event, TextDelta | PictureShown | FunctionCalled)
                     yield event
         except TimeoutError:
             raise DeadlineExceeded("The answer took too long. Ask for less at once, or try again later.") from None
@@ -140,7 +144,7 @@ class AgentLoop:
         # In a thread: it reads and encodes every picture of the conversation.
         messages = await asyncio.to_thread(vlm_messages, self._conversation, self._system)
         try:
-            async for event in self._vlm.answer(messages, offer, self._sampling):
+            async for event in self._answer(messages, offer):
                 if isinstance(event, VlmText):
                     answer.text += event.text
                     if text := shown.feed(event.text):
@@ -158,6 +162,19 @@ class AgentLoop:
             yield TextEnded()
         self._usage += answer.end.usage
         self._finish_reason = answer.end.finish_reason
+
+    async def _answer(self, messages: list[dict[str, Any]], offer: Offer) -> AsyncGenerator[VlmEvent, None]:
+        """What the VLM says, asked again with less where it is too much."""
+        while True:
+            try:
+                async for event in self._vlm.answer(messages, offer, self._sampling):
+                    yield event
+                return
+            except ContextTooLong:  # only ever before the first event
+                newer = newer_half(messages) if self._truncate else None
+                if newer is None:
+                    raise
+                messages = newer
 
 
 async def count_tokens(

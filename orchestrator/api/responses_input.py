@@ -133,8 +133,10 @@ def _kind(value: Any) -> str | None:
         return None
     kind = value.get("type") or ("message" if "role" in value else "item_reference")
     if kind == "message":
-        return {"developer": "system"}.get(value.get("role", ""), value.get("role"))
-    return "hosted" if isinstance(kind, str) and kind.startswith("diptych:") else kind
+        kind = "system" if value.get("role") == "developer" else value.get("role")
+    if not isinstance(kind, str):
+        return None
+    return "hosted" if kind.startswith("diptych:") else kind
 
 
 InputItem = Annotated[

@@ -165,7 +165,15 @@ def _loop(body: ResponseRequest, tools: ToolContext, services: Services) -> Agen
     settings = services.settings
     calls = min(settings.max_calls, body.max_tool_calls or settings.max_calls)
     bounds = Bounds(settings.max_steps, calls, settings.max_format_errors, settings.turn_s)
-    return AgentLoop(services.vlm, tools, body.sampling, bounds, body.functions, instructions=body.instructions or "")
+    return AgentLoop(
+        services.vlm,
+        tools,
+        body.sampling,
+        bounds,
+        body.functions,
+        instructions=body.instructions or "",
+        truncate=body.truncation == "auto",
+    )
 
 
 def _stream(body: ResponseRequest, response: dict[str, Any], services: Services) -> ResponseStream:

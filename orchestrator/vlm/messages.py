@@ -29,6 +29,14 @@ def vlm_messages(conversation: Conversation, system: str) -> list[dict[str, Any]
     return messages
 
 
+def newer_half(messages: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """The same without its older half, from a user's message on; None where only the last of those is left."""
+    asked = [at for at, message in enumerate(messages) if message["role"] == "user"]
+    if len(asked) < 2:
+        return None
+    return [messages[0], *messages[asked[(len(asked) + 1) // 2] :]]
+
+
 def _content(message: Message, store: ArtifactStore) -> str | list[dict[str, Any]]:
     shown = any(isinstance(part, ImagePart) and part.shown for part in message.parts)
     if message.role == "assistant" or not shown:

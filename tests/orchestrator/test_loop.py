@@ -245,6 +245,13 @@ async def test_calls_beyond_the_bound_are_refused_and_not_run(run):
     assert "No more tool calls" in vlm.asked[1][0][-1]["content"]
 
 
+async def test_a_picture_without_a_word_is_an_answer(run):
+    bounds = Bounds(steps=2, calls=3, format_errors=3, seconds=10)
+    events, _ = await run([call("generate_image", prompt="a cat")], [VlmEnd()], bounds=bounds)
+    assert "picture_shown" in [event.type for event in events]
+    assert isinstance(events[-1], TurnCompleted)
+
+
 async def test_a_failing_vlm_ends_the_turn(run):
     with pytest.raises(VlmUnavailable):
         await run([VlmText(text="a"), VlmUnavailable("gone")])

@@ -264,6 +264,14 @@ async def test_a_turn_that_fails_before_anything_was_sent_has_an_http_status(sdk
     assert raised.value.code == "context_length_exceeded"
 
 
+async def test_a_conversation_that_is_too_long_is_truncated_where_that_was_asked_for(sdk_for):
+    items = [{"role": "user", "content": str(number)} for number in range(8)]
+    async with sdk_for([ContextTooLong("x")], [ContextTooLong("x")], [VlmText(text="ok")]) as client:
+        assert (await create(client, *items, truncation="auto")).output_text == "ok"
+        asked = [[message["content"] for message in messages[1:]] for messages, _ in client.house.vlm.asked]
+    assert asked == [list("01234567"), list("4567"), list("67")]
+
+
 async def test_an_answer_that_was_cut_for_its_length_is_incomplete(sdk_for):
     async with sdk_for([VlmText(text="On"), VlmEnd(finish_reason="length")]) as client:
         response = await create(client, max_output_tokens=1)
@@ -294,6 +302,8 @@ async def test_a_failed_picture_is_a_failed_item(sdk_for, ledger):
         ({"input": ""}, 400, None),
         ({"input": [{"role": "user", "content": " "}]}, 400, "input"),
         ({"input": [{"type": "web_search_call", "id": "x"}]}, 400, "input.0"),
+        ({"input": [{"type": {}, "id": "x"}]}, 400, "input.0.item_reference.type"),
+        ({"input": [{"role": {}, "content": "x"}]}, 400, "input.0"),
         ({"input": [{"type": "function_call_output", "call_id": "x", "output": "y"}]}, 400, None),
         ({"input": [{"type": "item_reference", "id": "msg_none"}]}, 404, None),
         ({"input": [{"type": "image_generation_call", "id": "ig_none"}]}, 404, None),
