@@ -23,6 +23,7 @@ from orchestrator.api import (
     responses_context,
     responses_socket,
 )
+from orchestrator.api.addresses import PlainAddresses
 from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
@@ -112,6 +113,7 @@ def create_app(
     for module in (*answering, files, models, jobs, artifacts, health):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
+    app.add_middleware(PlainAddresses)
     app.add_middleware(Idempotency)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 1024 * 1024)
     if is_loopback(settings.host):  # a page of another site must not reach us through a name of its own

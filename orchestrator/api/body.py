@@ -30,6 +30,8 @@ def _is_possible(size: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_is_unicode)]
+Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$"), AfterValidator(_is_unicode)]
+"""A name that every database can look for: PostgreSQL takes no NUL."""
 Size = Annotated[
     str,
     AfterValidator(_is_possible),

@@ -4,10 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from orchestrator.api.body import Body, Text
+from orchestrator.api.body import Body, Id, Text
 from orchestrator.api.chat_messages import FunctionName
-
-ItemId = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class InputText(Body):
@@ -58,21 +56,21 @@ OutputPart = Annotated[OutputText | Refusal | InputText, Field(discriminator="ty
 
 class UserMessage(Body):
     type: Literal["message"] = "message"
-    id: ItemId | None = None
+    id: Id | None = None
     role: Literal["user"]
     content: Text | list[InputPart]
 
 
 class SystemMessage(Body):
     type: Literal["message"] = "message"
-    id: ItemId | None = None
+    id: Id | None = None
     role: Literal["system", "developer"]
     content: Text | list[InputText]
 
 
 class AssistantMessage(Body):
     type: Literal["message"] = "message"
-    id: ItemId | None = None
+    id: Id | None = None
     role: Literal["assistant"]
     content: Text | list[OutputPart]
     phase: Literal["commentary", "final_answer"] | None = None
@@ -80,16 +78,16 @@ class AssistantMessage(Body):
 
 class FunctionCall(Body):
     type: Literal["function_call"]
-    id: ItemId | None = None
-    call_id: ItemId
+    id: Id | None = None
+    call_id: Id
     name: FunctionName
     arguments: Text
 
 
 class FunctionCallOutput(Body):
     type: Literal["function_call_output"]
-    id: ItemId | None = None
-    call_id: ItemId
+    id: Id | None = None
+    call_id: Id
     output: Text | list[InputText]
 
 
@@ -97,21 +95,21 @@ class ImageGenerationCall(Body):
     """A picture that was made here before: by its id, or whole as it was given out."""
 
     type: Literal["image_generation_call"]
-    id: ItemId
+    id: Id
     result: str | None = None
     """The picture in base64."""
 
 
 class ItemReference(Body):
     type: Literal["item_reference"] = "item_reference"
-    id: ItemId
+    id: Id
 
 
 class CompactionItem(Body):
     """An earlier part of the conversation, as `/v1/responses/compact` shortened it."""
 
     type: Literal["compaction"]
-    id: ItemId | None = None
+    id: Id | None = None
     encrypted_content: str = Field(max_length=10 * 2**20)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from orchestrator.api.body import Body, DiptychOptions, Text
+from orchestrator.api.body import Body, DiptychOptions, Id, Text
 from orchestrator.api.chat_tools import Schema
 from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.models import MODEL
@@ -62,7 +62,7 @@ class ContextRequest(Body):
     model: str
     input: Text | list[InputItem] | None = None
     instructions: Text | None = None
-    previous_response_id: str | None = None
+    previous_response_id: Id | None = None
     conversation: Any = None
     tools: list[ResponseTool] = Field(default=[], max_length=MAX_TOOLS)
     tool_choice: ToolChoice = "auto"

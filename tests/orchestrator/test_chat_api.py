@@ -247,6 +247,13 @@ async def test_somebody_elses_job_is_not_found(client_for, ledger):
         assert (await client.post(f"/v1/jobs/{job.id}/cancel")).status_code == 404
 
 
+@pytest.mark.parametrize("address", ["/v1/jobs/a%00b", "/v1/models?x=%00", "/v1/files?after=a%00"])
+async def test_an_address_with_a_nul_character_is_refused_before_any_database_sees_it(client_for, address):
+    async with client_for() as client:
+        refused = await client.get(address)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+
+
 async def test_models_are_listed_and_each_can_be_asked_for(client_for):
     async with client_for() as client:
         (listed,) = (await client.get("/v1/models")).json()["data"]

@@ -299,6 +299,8 @@ async def test_a_failed_picture_is_a_failed_item(sdk_for, ledger):
     ("body", "status", "param"),
     [
         ({"input": []}, 400, None),
+        ({"previous_response_id": "\0"}, 400, "previous_response_id"),
+        ({"input": [{"type": "item_reference", "id": "a\0"}]}, 400, "input.0.item_reference.id"),
         ({"input": ""}, 400, None),
         ({"input": [{"role": "user", "content": " "}]}, 400, "input"),
         ({"input": [{"type": "web_search_call", "id": "x"}]}, 400, "input.0"),
