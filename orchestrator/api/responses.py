@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from orchestrator.api import responses_replay as replay
 from orchestrator.api import sse
+from orchestrator.api.responses_document import RESPONSE, STREAMED, InputItemList, ResponseDeleted, answers
 from orchestrator.api.responses_pictures import Pictures, listed
 from orchestrator.api.responses_schema import ResponseRequest
 from orchestrator.api.responses_start import start
@@ -19,7 +20,6 @@ from shared.errors import DiptychError, InvalidRequest
 from shared.events import TurnFailed
 
 router = APIRouter()
-STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": sse.DOCUMENTED}}
 Number = Annotated[int, Query(ge=-1, lt=2**31)]
 
 
@@ -50,7 +50,11 @@ async def get_response(
     return JSONResponse(await Pictures(services.store).rendered(record.body))
 
 
-@router.delete("/v1/responses/{response_id}")
+@router.delete(
+    "/v1/responses/{response_id}",
+    response_model=None,
+    responses=answers(ResponseDeleted, "It is gone, with its items and events."),
+)
 async def delete_response(response_id: str, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
     """Forget a response; one that runs is stopped first."""
     record = await replay.cancel(response_id, services, owner)
@@ -59,14 +63,18 @@ async def delete_response(response_id: str, services: ServicesDep, owner: OwnerD
     return {"id": response_id, "object": "response", "deleted": True}
 
 
-@router.post("/v1/responses/{response_id}/cancel", response_model=None)
+@router.post("/v1/responses/{response_id}/cancel", response_model=None, responses=RESPONSE)
 async def cancel_response(response_id: str, services: ServicesDep, owner: OwnerDep) -> Response:
     """Stop a response with all its jobs. One that has ended stays as it is."""
     record = await replay.cancel(response_id, services, owner)
     return JSONResponse(await Pictures(services.store).rendered(record.body))
 
 
-@router.get("/v1/responses/{response_id}/input_items")
+@router.get(
+    "/v1/responses/{response_id}/input_items",
+    response_model=None,
+    responses=answers(InputItemList, "A page of the items."),
+)
 async def list_input_items(
     *,
     response_id: str,

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from orchestrator.api.compactions import seal
+from orchestrator.api.responses_document import CompactedResponse, InputTokens, answers
 from orchestrator.api.responses_object import usage_of
 from orchestrator.api.responses_schema import CompactRequest, CountRequest
 from orchestrator.api.responses_start import context_of
@@ -17,7 +18,9 @@ from shared.events import Usage
 router = APIRouter()
 
 
-@router.post("/v1/responses/input_tokens")
+@router.post(
+    "/v1/responses/input_tokens", response_model=None, responses=answers(InputTokens, "How many tokens it takes.")
+)
 async def count_input_tokens(body: CountRequest, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
     """Tokens that the VLM would read first: the input with its pictures, tools and instructions."""
     context = await context_of(body, services, owner)
@@ -25,7 +28,9 @@ async def count_input_tokens(body: CountRequest, services: ServicesDep, owner: O
     return {"object": "response.input_tokens", "input_tokens": tokens}
 
 
-@router.post("/v1/responses/compact")
+@router.post(
+    "/v1/responses/compact", response_model=None, responses=answers(CompactedResponse, "What to send from now on.")
+)
 async def compact(body: CompactRequest, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
     """The conversation shortened, as one item that is sent in place of it from now on.
 
