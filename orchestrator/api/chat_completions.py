@@ -72,6 +72,8 @@ def _loop(body: ChatRequest, conversation: Conversation, services: Services, own
     sampling = Sampling(
         temperature=body.temperature,
         top_p=body.top_p,
+        frequency_penalty=body.frequency_penalty,
+        presence_penalty=body.presence_penalty,
         max_tokens=body.max_completion_tokens or body.max_tokens,
         seed=later_seed(body.seed, choice, INT64),
         stop=body.stops,

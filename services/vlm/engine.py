@@ -154,6 +154,8 @@ class Engine:
             temperature=self.vlm.temperature if request.temperature is None else request.temperature,
             top_p=self.vlm.top_p if request.top_p is None else request.top_p,
             seed=request.seed,
+            frequency_penalty=request.frequency_penalty or 0.0,
+            presence_penalty=request.presence_penalty or 0.0,
         )
 
     def _plain(self, piece: Piece, prepared: Prepared) -> Piece:

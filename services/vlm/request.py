@@ -1,6 +1,6 @@
 """The body of `POST /v1/chat/completions`, as far as this server honours it. Knows no model.
 
-Fields that change nothing here (user, metadata, store, penalties …) are ignored; fields that would change the answer
+Fields that change nothing here (user, metadata, store …) are ignored; fields that would change the answer
 and are not supported are refused, so that no client believes it got what it did not get.
 """
 
@@ -134,6 +134,8 @@ class ChatRequest(_Part):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     stop: str | list[str] | None = None
     stream: bool | None = False

@@ -1,5 +1,6 @@
 """Picks the next token. Knows numbers only."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,11 +15,16 @@ class Sampler:
         temperature: 0 picks the likeliest token.
         top_p: only the likeliest tokens that together have this probability may be picked.
         seed: the same seed and the same logits give the same tokens; None: a new one each time.
+        frequency_penalty: taken off a token's logit for each time that this answer has it already.
+        presence_penalty: taken off once, however often.
     """
 
     temperature: float
     top_p: float = 1.0
     seed: int | None = None
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    _counts: Counter[int] = field(init=False, repr=False, default_factory=Counter)
     _random: np.random.Generator = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -32,7 +38,17 @@ class Sampler:
             allowed: shape (vocabulary,), at least one True.
         """
         ids = np.flatnonzero(allowed[: len(logits)])
-        scores = logits[ids].astype(np.float64)
+        token_id = self._pick(ids, self._penalised(logits)[ids])
+        self._counts[token_id] += 1
+        return token_id
+
+    def _penalised(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        scores = logits.astype(np.float64)
+        for token_id, count in self._counts.items():
+            scores[token_id] -= self.frequency_penalty * count + self.presence_penalty
+        return scores
+
+    def _pick(self, ids: NDArray[np.intp], scores: NDArray[np.float64]) -> int:
         if self.temperature == 0:
             return int(ids[int(np.argmax(scores))])
         scores = np.exp((scores - scores.max()) / self.temperature)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
+from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
 from shared.errors import VlmRefused, VlmUnavailable, WorkerUnavailable
 from shared.events import Usage
 from shared.jobs import GenerateImage, new_job
@@ -331,6 +331,13 @@ async def test_an_answer_that_must_be_json_holds_nothing_else(client_for, stream
         content, images = message["content"], message["images"]
     assert json.loads(content) == {"a": "line 1\nline 2"}
     assert len(images) == 1
+
+
+async def test_how_to_sample_reaches_the_vlm(client_for):
+    wanted = {"temperature": 0.5, "top_p": 0.9, "frequency_penalty": 0.3, "presence_penalty": -1.0, "seed": 3}
+    async with client_for([VlmText(text="Hi.")]) as client:
+        await chat(client, HELLO, stop="x", max_completion_tokens=9, **wanted)
+        assert client.vlm.sampled == [Sampling(**wanted, stop=("x",), max_tokens=9)]
 
 
 async def test_a_format_that_is_text_is_no_format(client_for):

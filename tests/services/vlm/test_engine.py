@@ -20,6 +20,21 @@ def test_the_same_seed_gives_the_same_answer(engine, ask):
     assert first.text != other.text
 
 
+def test_a_penalty_keeps_tokens_from_coming_again():
+    logits, allowed = np.array([2.0, 1.5, 1.0], dtype=np.float32), np.ones(3, dtype=bool)
+    once = Sampler(temperature=0, presence_penalty=0.75)
+    assert [once.pick(logits, allowed) for _ in range(4)] == [0, 1, 0, 0]
+    each_time = Sampler(temperature=0, frequency_penalty=0.4)
+    assert [each_time.pick(logits, allowed) for _ in range(6)] == [0, 0, 1, 0, 1, 2]
+    assert [Sampler(temperature=0).pick(logits, allowed) for _ in range(2)] == [0, 0]
+
+
+def test_a_penalty_changes_an_answer_and_keeps_its_seed(engine, ask):
+    plain, varied, again = (ask(engine, seed=5, max_tokens=40, frequency_penalty=p).text for p in (0, 2, 2))
+    assert plain != varied
+    assert varied == again
+
+
 def test_temperature_0_needs_no_seed(engine, ask):
     assert ask(engine, temperature=0, max_tokens=16).text == ask(engine, temperature=0, max_tokens=16).text
 
