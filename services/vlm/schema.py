@@ -7,6 +7,8 @@ from services.vlm.request import ToolSpec
 COMBINERS = frozenset({"allOf", "anyOf", "oneOf", "$ref", "patternProperties", "additionalProperties"})
 LITERAL = frozenset({"enum", "const", "default", "examples"})
 BOUND = frozenset({"enum", "const", "pattern", "format"})
+LARGEST_WHOLE = 2**53 - 1
+"""Up to here every reader of JSON takes whole numbers for the same (RFC 8259, section 6)."""
 
 
 def parameters(tool: ToolSpec) -> dict[str, Any]:
@@ -19,7 +21,10 @@ def parameters(tool: ToolSpec) -> dict[str, Any]:
 
 
 def closed(schema: Any) -> Any:
-    """`schema` with `additionalProperties: false` in each object that names its properties and combines no schemas."""
+    """`schema` with `additionalProperties: false` in each object that names its properties and combines no schemas.
+
+    Whole numbers are bounded by LARGEST_WHOLE besides: a small model may find no end to their digits.
+    """
     if isinstance(schema, list):
         return [closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -27,6 +32,8 @@ def closed(schema: Any) -> Any:
     inner = {key: value if key in LITERAL else closed(value) for key, value in schema.items()}
     if isinstance(schema.get("properties"), dict) and "type" in schema and not COMBINERS & schema.keys():
         inner["additionalProperties"] = False
+    if schema.get("type") == "integer":
+        inner = {"minimum": -LARGEST_WHOLE, "maximum": LARGEST_WHOLE} | inner
     return inner
 
 

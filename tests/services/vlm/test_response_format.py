@@ -69,6 +69,16 @@ def test_the_model_itself_writes_what_fits(engine, ask):
         jsonschema.validate(json.loads(answer.text), SCHEMAS["nested"])
 
 
+def test_a_whole_number_without_bounds_is_one_that_every_reader_of_json_takes_for_the_same(engine, ask_at_random):
+    schema = {"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3}
+    numbers = []
+    for seed in range(20):
+        answer = ask_at_random(engine, response_format=of(schema), seed=seed, max_tokens=700)
+        numbers += json.loads(answer.text)
+    assert max(map(abs, numbers)) <= 2**53 - 1
+    assert max(map(abs, numbers)) > 2**31
+
+
 def test_properties_that_were_not_asked_for_are_not_invented(engine, ask_at_random):
     for seed in range(20):
         answer = ask_at_random(engine, response_format=of(SCHEMAS["optional"]), seed=seed, max_tokens=300)
