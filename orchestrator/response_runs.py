@@ -4,7 +4,6 @@ What is sent last is sent when the end stands in the records: who has seen it ca
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
@@ -24,6 +23,8 @@ EVERY_S = 1.0
 ALIVE_S = 15.0
 """After this much silence a response counts as cut off."""
 TRIES = 5
+SUBMITTED_S = 0.1
+"""The longest that submitting a job usually takes."""
 log = logging.getLogger(__name__)
 Event = dict[str, Any]
 
@@ -61,6 +62,7 @@ class ResponseRun:
         self._ledger, self._records = ledger, records
         self._unrecorded: list[Event] = []
         self._writing = asyncio.Lock()
+        self._stopping: asyncio.Task[None] | None = None
         self.task = asyncio.create_task(self._play())
 
     @property
@@ -72,9 +74,16 @@ class ResponseRun:
         """Stop it with all its jobs. Does nothing to one that has ended."""
         self.turn.cancel()
         await asyncio.wait({self.task})
-        for job_id in self._jobs:
-            with contextlib.suppress(NotFound):
+        await asyncio.gather(*(self._cancel_job(job_id) for job_id in self._jobs))
+
+    async def _cancel_job(self, job_id: str) -> None:
+        """One that the turn was just about to submit may not be in the ledger yet, or never come there."""
+        for _ in range(TRIES):
+            try:
                 await asyncio.to_thread(self._ledger.cancel, job_id)
+                return
+            except NotFound:
+                await asyncio.sleep(SUBMITTED_S)
 
     async def _play(self) -> None:
         recording = asyncio.create_task(self._record_forever())
@@ -139,7 +148,8 @@ class ResponseRun:
                     continue
                 del self._unrecorded[: len(sent)]
             if stop:
-                self.turn.cancel()
+                self._stopping = asyncio.create_task(self.cancel())
+                return
 
 
 class ResponseRuns:

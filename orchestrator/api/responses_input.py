@@ -110,7 +110,7 @@ class CompactionItem(Body):
 
     type: Literal["compaction"]
     id: Id | None = None
-    encrypted_content: str = Field(max_length=10 * 2**20)
+    encrypted_content: Text = Field(max_length=10 * 2**20)
 
 
 class Reasoning(Body):

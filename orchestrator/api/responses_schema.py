@@ -14,6 +14,7 @@ from orchestrator.tools.base import PaintingOptions
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Sampling
 
+MAX_COUNT = 2**31 - 1
 Label = Annotated[Text, StringConstraints(max_length=512)]
 Metadata = Annotated[dict[Annotated[Text, StringConstraints(max_length=64)], Label], Field(max_length=16)]
 
@@ -52,8 +53,8 @@ class TextOptions(Body):
 class ReasoningOptions(Body):
     """Echoed: the models here do not reason aloud."""
 
-    effort: str | None = None
-    summary: str | None = None
+    effort: Text | None = None
+    summary: Text | None = None
 
 
 class ContextRequest(Body):
@@ -110,8 +111,8 @@ class ResponseRequest(ContextRequest):
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     top_logprobs: Literal[0] | None = None
-    max_output_tokens: int | None = Field(default=None, ge=1)
-    max_tool_calls: int | None = Field(default=None, ge=1)
+    max_output_tokens: int | None = Field(default=None, ge=1, le=MAX_COUNT)
+    max_tool_calls: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     metadata: Metadata | None = None
     reasoning: ReasoningOptions | None = None
     service_tier: str | None = None

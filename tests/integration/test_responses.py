@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import os
 import random
+import signal
 
 import httpx
 import pytest
@@ -169,3 +171,22 @@ def test_turns_over_a_websocket_go_on_without_being_stored(system):
             while (event := json.loads(socket.recv(timeout=60)))["type"] != "response.completed":
                 assert event["type"] != "error", event
             previous = event["response"]["id"]
+
+
+def test_a_response_cut_off_by_a_dead_orchestrator_fails_and_its_stream_ends(system):
+    body = {"model": "diptych", "input": DRAW, "stream": True, "tools": [PAINT], "diptych": {"steps": 150}}
+    with httpx.stream("POST", f"{system.url}/v1/responses", json=body, timeout=110) as live:
+        frames = live.iter_text()
+        seen = ""
+        while "diptych:job_progress" not in seen:
+            seen += next(frames)
+    response_id = json.loads(seen.split("\n\n")[0].partition("data: ")[2])["response"]["id"]
+    victim = system.pid("orchestrator")
+    os.kill(victim, signal.SIGKILL)
+    system.wait_until(lambda: system.pid("orchestrator") not in (None, victim))
+    system.wait_until_ready()
+    client = system.client()
+    system.wait_until(lambda: client.responses.retrieve(response_id).status == "failed", 60)
+    last = list(client.responses.retrieve(response_id, stream=True))[-1]
+    assert (last.type, last.response.error.code) == ("response.failed", "server_error")
+    assert create(system, "hello").status == "completed"

@@ -312,6 +312,7 @@ async def test_a_failed_picture_is_a_failed_item(sdk_for, ledger):
         ({"input": [{"type": "image_generation_call", "id": "ig_none", "result": "!"}]}, 400, "input"),
         ({"model": "gpt-9"}, 404, "model"),
         ({"previous_response_id": "resp_none"}, 400, "previous_response_id"),
+        ({"max_output_tokens": 10**30}, 400, "max_output_tokens"),
         ({"conversation": "conv_1"}, 400, None),
         ({"prompt": {"id": "p"}}, 400, None),
         ({"background": True, "store": False}, 400, None),
@@ -334,6 +335,25 @@ async def test_bad_input_is_refused_with_a_sentence_and_nothing_is_asked(sdk_for
         assert client.house.vlm.asked == []
     assert (raised.value.status_code, raised.value.param) == (status, param)
     assert raised.value.body["message"].endswith(".")
+
+
+async def test_half_a_character_is_refused_wherever_it_stands(sdk_for):
+    bodies = (
+        '"input": "\\ud800"',
+        '"input": [{"role": "user", "id": "\\ud800", "content": "x"}]',
+        '"input": [{"type": "compaction", "encrypted_content": "\\ud800"}]',
+        '"input": [{"type": "function_call_output", "call_id": "\\ud800", "output": "x"}]',
+        '"input": "x", "previous_response_id": "\\ud800"',
+        '"input": "x", "reasoning": {"effort": "\\ud800"}',
+        '"input": "x", "metadata": {"\\ud800": "x"}',
+        '"input": "x", "model": "\\ud800"',
+    )
+    async with sdk_for() as client:
+        url, kind = f"{client.base_url}responses", {"content-type": "application/json"}
+        for body in bodies:
+            answer = await client._client.post(url, content=f'{{"model": "diptych", {body}}}', headers=kind)
+            assert answer.status_code in (400, 404), (body, answer.text)
+        assert client.house.vlm.asked == []
 
 
 async def test_a_call_without_its_output_is_refused(sdk_for):

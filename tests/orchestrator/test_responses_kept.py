@@ -137,6 +137,14 @@ async def test_a_cancelled_response_stops_its_jobs_and_stays_cancelled(sdk_for, 
         assert job.status is JobStatus.CANCELLED
 
 
+async def test_a_response_is_stopped_from_another_process_too(sdk_for, response_records):
+    vlm = GatedVlm()
+    async with sdk_for(vlm=vlm) as client:
+        begun = await create(client, background=True)
+        response_records.request_cancel(begun.id)
+        assert (await until_ended(client, begun.id)).status == "cancelled"
+
+
 async def test_what_was_shown_before_a_cancel_is_part_of_the_conversation(sdk_for):
     vlm = GatedVlm()
     async with sdk_for(vlm=vlm) as client:
