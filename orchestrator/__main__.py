@@ -1,5 +1,6 @@
 """`python -m orchestrator`: serve HTTP."""
 
+import gc
 import logging
 
 import uvicorn
@@ -14,6 +15,8 @@ def main() -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = OrchestratorSettings.from_environment()
     app = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: going through it again and again would halt all streams for a tenth of a second
     uvicorn.run(
         app,
         host=settings.host,

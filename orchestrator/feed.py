@@ -13,7 +13,7 @@ class Feed(Generic[T]):
     def __init__(self) -> None:
         self._entries: list[T] = []
         self._closed = False
-        self._news = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def last(self) -> T | None:
@@ -33,16 +33,17 @@ class Feed(Generic[T]):
         """All entries from the first one on; ends after the last one."""
         position = 0
         while True:
-            news = self._news
             while position < len(self._entries):
                 yield self._entries[position]
                 position += 1
-                news = self._news
             if self._closed:
                 return
-            await news.wait()
+            news = asyncio.get_running_loop().create_future()
+            self._waiting.append(news)
+            await news
 
     def _wake(self) -> None:
-        """Each waiter holds the event of its time, so that none misses what came in between."""
-        self._news.set()
-        self._news = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        for news in waiting:
+            if not news.done():  # a follower that has left
+                news.set_result(None)

@@ -34,8 +34,15 @@ class OpenAICompatibleVlm:
     def __init__(self, url: str, name: str, key: str, *, timeout_s: float, busy_s: float) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = httpx2.Timeout(timeout_s, connect=5)
-        self._http = httpx2.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout, trust_env=False)
+        self._http = httpx2.AsyncClient(
+            base_url=url.rstrip("/"),
+            headers=headers,
+            timeout=timeout,
+            limits=httpx2.Limits(max_connections=None),  # how many answers it gives at a time is the server's to say
+            trust_env=False,
+        )
         self._name = name
+        self._listed = ""
         self._busy_s = busy_s
 
     async def aclose(self) -> None:
@@ -57,7 +64,8 @@ class OpenAICompatibleVlm:
             raise VlmUnavailable(
                 "The vision-language model's server lists no model. Load one, or set DIPTYCH_VLM_NAME."
             )
-        return listed[0]
+        self._listed = listed[0]
+        return self._listed
 
     async def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
         """As the protocol says. A server that is busy is asked again for a while: a turn may have a picture already."""
@@ -75,10 +83,13 @@ class OpenAICompatibleVlm:
     async def _answer_once(
         self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling
     ) -> AsyncIterator[VlmEvent]:
-        body = self._body(self._name or await self.check(), messages, offer, sampling)
+        name = self._name or self._listed or await self.check()
+        body = self._body(name, messages, offer, sampling)
         try:
             async with self._http.stream("POST", "/chat/completions", json=body) as response:
-                await self._raise_for(response)
+                if response.is_error:
+                    self._listed = ""  # it may have another model by now
+                    await self._raise_for(response)
                 assembly = _Assembly()
                 async for event in httpx2.EventSource(response):
                     if event.data == "[DONE]":
@@ -110,8 +121,6 @@ class OpenAICompatibleVlm:
 
     @staticmethod
     async def _raise_for(response: httpx2.Response) -> None:
-        if response.status_code < 400:
-            return
         text = (await response.aread()).decode("utf-8", "replace")
         log.warning("the VLM's server answered %d: %.500s", response.status_code, text)
         if response.status_code == 429:

@@ -29,7 +29,7 @@ def serving():
     """A context manager: a client of a server that answers with these bytes, the last ones again and again."""
 
     @contextlib.asynccontextmanager
-    async def serving(*answers: str, timeout_s: float = 5, busy_s: float = 0, hang: bool = False):
+    async def serving(*answers: str, name: str = "m", timeout_s: float = 5, busy_s: float = 0, hang: bool = False):
         asked, handlers = [], set()
 
         async def handle(reader, writer):
@@ -48,7 +48,7 @@ def serving():
 
         server = await asyncio.start_server(handle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s=timeout_s, busy_s=busy_s)
+        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", name, "", timeout_s=timeout_s, busy_s=busy_s)
         try:
             yield vlm, asked
         finally:
@@ -159,6 +159,18 @@ async def test_a_busy_server_is_asked_again(serving):
         events = await collect(vlm)
     assert events[0] == VlmText(text="At last.")
     assert len(asked) == 3
+
+
+async def test_the_first_model_that_is_listed_is_asked_until_the_server_refuses_it(serving):
+    listed = [refusal(200, json.dumps({"data": [{"id": model}]})) for model in ("first", "second")]
+    answer = STREAM + chunk({"content": "Hello."}, "stop") + "data: [DONE]\n\n"
+    async with serving(listed[0], answer, answer, refusal(404, "{}"), listed[1], answer, name="") as (vlm, asked):
+        for _ in range(2):
+            await collect(vlm)
+        with pytest.raises(VlmUnavailable):
+            await collect(vlm)
+        await collect(vlm)
+    assert [body.get("model") for body in asked] == [None, "first", "first", "first", None, "second"]
 
 
 async def test_silence_has_an_end(serving):
