@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from orchestrator.tools.base import PaintingOptions
 from shared.jobs import MAX_SEED, MAX_SIDE, MIN_SIDE
 
-SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
+SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
 
 
 def _is_unicode(text: str) -> str:

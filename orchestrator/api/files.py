@@ -79,7 +79,7 @@ async def list_files(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
-    purpose: Annotated[str | None, Query(pattern=r"^[\w-]{1,40}$")] = None,
+    purpose: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = None,
 ) -> FileList:
     """One's own files, by the time of their upload."""
     records, has_more = await asyncio.to_thread(

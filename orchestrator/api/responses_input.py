@@ -122,7 +122,7 @@ class Reasoning(Body):
 class HostedCall(Body):
     """A call of a hosted extension, given back; what came of it stands in the answer already."""
 
-    type: Annotated[str, Field(pattern=r"^diptych:\w+_call$")]
+    type: Annotated[str, Field(pattern=r"^diptych:[A-Za-z0-9_]+_call$")]
 
 
 def _kind(value: Any) -> str | None:

@@ -86,6 +86,12 @@ async def test_files_are_listed_newest_first_in_pages_and_deleted(files):
         await files.content(ids[0])
 
 
+@pytest.mark.parametrize("purpose", ["Ó", "a b", ""])
+async def test_a_purpose_that_cannot_be_one_is_refused(files, purpose):
+    with pytest.raises(openai.BadRequestError):
+        await files.list(purpose=purpose)
+
+
 async def test_a_file_can_be_given_an_end(files):
     made = await files.create(
         file=("a.png", png()), purpose="vision", expires_after={"anchor": "created_at", "seconds": 3600}
