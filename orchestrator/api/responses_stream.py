@@ -4,22 +4,19 @@ Keeps the response object up to date with them. Pictures are references to artif
 in. Tools that the request does not name leave only text: a picture of theirs is a Markdown link.
 """
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.api.responses_events import Event, ResponseEvents, Writer
 from orchestrator.api.responses_items import (
     ImageForm,
     failed,
     function_item,
     hosted_item,
-    message_item,
-    text_part,
 )
 from orchestrator.api.responses_object import ending
 from orchestrator.api.responses_pictures import Pictures, reference
-from orchestrator.items import new_item_id
 from orchestrator.links import markdown_image
 from shared.errors import DiptychError, JobCancelled
 from shared.events import (
@@ -42,7 +39,6 @@ from shared.events import (
 )
 from shared.jobs import JobOutput
 
-Event = dict[str, Any]
 STOPPED = JobCancelled().record
 STOPPING = DiptychError("Diptych was stopped while it answered. Try again in a moment.", code="stopping")
 
@@ -56,15 +52,6 @@ class _Call:
     partial_images: int = 0
     total: int = 0
     output: JobOutput | None = None
-
-
-@dataclass
-class _Message:
-    """The message that is being written."""
-
-    id: str
-    index: int
-    text: str = ""
 
 
 @dataclass
@@ -82,22 +69,22 @@ class ResponseStream:
     only_json: bool
     """Whether the text is a JSON document, into which nothing is set."""
     ended: bool = False
-    _number: int = 0
-    _message: _Message | None = None
-    _gap: bool = False
-    """Whether a blank line belongs before the next text."""
     _calls: dict[str, _Call] = field(default_factory=dict)
     """Shown calls that have not returned, by call id."""
     _jobs: dict[str, str] = field(default_factory=dict)
     """Job id to call id."""
 
+    def __post_init__(self) -> None:
+        self._events = ResponseEvents(self.response)
+        self._writer = Writer(self._events)
+
     def opening(self) -> list[Event]:
         """What comes before the turn's first event."""
-        events = [self._state("response.created")]
+        events = [self._events.state("response.created")]
         if self.response["background"]:
-            events.append(self._state("response.queued"))
+            events.append(self._events.state("response.queued"))
             self.response["status"] = "in_progress"
-        return [*events, self._state("response.in_progress")]
+        return [*events, self._events.state("response.in_progress")]
 
     async def take(self, event: TurnEvent) -> list[Event]:
         """What clients see of an event."""
@@ -117,9 +104,9 @@ class ResponseStream:
 
     def _shaped(self, event: TurnEvent, artifact: str | None) -> Iterator[Event]:
         if isinstance(event, TextDelta):
-            yield from self._text(event.text)
+            yield from self._writer.write(event.text)
         elif isinstance(event, TextEnded):
-            self._gap = not self.only_json
+            self._writer.gap = not self.only_json
         elif isinstance(event, ToolCalled):
             yield from self._called(event)
         elif isinstance(event, FunctionCalled):
@@ -133,89 +120,49 @@ class ResponseStream:
         else:
             yield from self._end(event)
 
-    def _event(self, kind: str, /, **fields: Any) -> Event:
-        event = {"type": kind, "sequence_number": self._number} | fields
-        self._number += 1
-        return event
-
-    def _state(self, kind: str) -> Event:
-        return self._event(kind, response=copy.deepcopy(self.response))
-
-    def _add_item(self, item: dict[str, Any]) -> tuple[int, Event]:
-        index = len(self.response["output"])
-        self.response["output"].append(item)
-        return index, self._event("response.output_item.added", output_index=index, item=item)
-
-    def _finish_item(self, index: int, item: dict[str, Any]) -> Event:
-        self.response["output"][index] = item
-        return self._event("response.output_item.done", output_index=index, item=item)
-
-    def _text(self, text: str) -> Iterator[Event]:
-        if self._message is None:
-            self._message = _Message(id=new_item_id("msg"), index=len(self.response["output"]))
-            _, added = self._add_item(message_item(self._message.id, "in_progress", None))
-            yield added
-            yield self._event("response.content_part.added", **self._place(self._message), part=text_part(""))
-        elif self._gap:
-            text = f"\n\n{text}"
-        self._gap = False
-        self._message.text += text
-        yield self._event("response.output_text.delta", **self._place(self._message), delta=text, logprobs=[])
-
-    def _close_message(self, status: str = "completed") -> Iterator[Event]:
-        message, self._message, self._gap = self._message, None, False
-        if message is None:
-            return
-        place = self._place(message)
-        yield self._event("response.output_text.done", **place, text=message.text, logprobs=[])
-        yield self._event("response.content_part.done", **place, part=text_part(message.text))
-        yield self._finish_item(message.index, message_item(message.id, status, message.text))
-
-    @staticmethod
-    def _place(message: _Message) -> dict[str, Any]:
-        return {"item_id": message.id, "output_index": message.index, "content_index": 0}
-
     def _called(self, event: ToolCalled) -> Iterator[Event]:
         painting = event.id.startswith("ig_")
         if (self.images is None) if painting else (event.name not in self.hosted):
             return
-        yield from self._close_message()
+        yield from self._writer.close()
         begun = self.images.begun(event) if self.images and painting else hosted_item(event, "in_progress")
-        index, added = self._add_item(begun)
+        index, added = self._events.add_item(begun)
         self._calls[event.call_id] = _Call(event, index)
         yield added
         if painting:
             yield self._image_event("in_progress", event.id, index)
 
     def _function(self, event: FunctionCalled) -> Iterator[Event]:
-        yield from self._close_message()
-        index, added = self._add_item(function_item(event, "in_progress", ""))
+        yield from self._writer.close()
+        index, added = self._events.add_item(function_item(event, "in_progress", ""))
         yield added
         place = {"item_id": event.id, "output_index": index}
-        yield self._event("response.function_call_arguments.delta", **place, delta=event.arguments)
-        yield self._event("response.function_call_arguments.done", **place, name=event.name, arguments=event.arguments)
-        yield self._finish_item(index, function_item(event, "completed", event.arguments))
+        yield self._events.event("response.function_call_arguments.delta", **place, delta=event.arguments)
+        yield self._events.event(
+            "response.function_call_arguments.done", **place, name=event.name, arguments=event.arguments
+        )
+        yield self._events.finish_item(index, function_item(event, "completed", event.arguments))
 
     def _picture(self, event: PictureShown, artifact: str | None) -> Iterator[Event]:
         if artifact is None or self.images is None:
             if self.only_json:
                 return
-            yield from self._text(markdown_image(event.alt, event.link))
-            self._gap = True
+            yield from self._writer.write(markdown_image(event.alt, event.link))
+            self._writer.gap = True
             return
         call = self._calls.pop(event.call_id)
         item = self.images.done(call.event, made=event.artifact, given=artifact, output=call.output)
         yield self._image_event("completed", event.id, call.index)
-        yield self._finish_item(call.index, item)
+        yield self._events.finish_item(call.index, item)
 
     def _returned(self, event: ToolReturned) -> Iterator[Event]:
         call = self._calls.pop(event.call_id, None)
         if call is None:
             return
         if event.error is not None:
-            yield self._finish_item(call.index, failed(self.response["output"][call.index], event.error))
+            yield self._events.finish_item(call.index, failed(self.response["output"][call.index], event.error))
         else:
-            yield self._finish_item(call.index, hosted_item(call.event, "completed", call.output))
+            yield self._events.finish_item(call.index, hosted_item(call.event, "completed", call.output))
 
     def _job(self, event: AnyJobEvent, artifact: str | None) -> Iterator[Event]:
         if isinstance(event, JobQueued) and event.call_id is not None:
@@ -243,7 +190,7 @@ class ResponseStream:
         values = event.model_dump(mode="json", exclude={"type", "jpeg_base64"})
         if preview is not None:
             values |= {"partial_image_b64": reference(preview), "output_format": "jpeg"}
-        return self._event(f"diptych:{event.type}", **values)
+        return self._events.event(f"diptych:{event.type}", **values)
 
     def _partial_is_due(self, preview: JobPreview) -> bool:
         """Whether it is one of those that were asked for, which are spread evenly over the steps."""
@@ -259,17 +206,17 @@ class ResponseStream:
         return shown | {"output_format": "jpeg", "background": "opaque"}
 
     def _image_event(self, what: str, item_id: str, index: int) -> Event:
-        return self._event(f"response.image_generation_call.{what}", item_id=item_id, output_index=index)
+        return self._events.event(f"response.image_generation_call.{what}", item_id=item_id, output_index=index)
 
     def _end(self, event: TurnEnd) -> Iterator[Event]:
         self.ended = True
         whole = isinstance(event, TurnCompleted) and event.finish_reason != "length"
-        yield from self._close_message("completed" if whole else "incomplete")
+        yield from self._writer.close("completed" if whole else "incomplete")
         for call in self._calls.values():
             error = event.error if isinstance(event, TurnFailed) else STOPPED
-            yield self._finish_item(call.index, failed(self.response["output"][call.index], error))
+            yield self._events.finish_item(call.index, failed(self.response["output"][call.index], error))
         self._calls.clear()
         self.response |= ending(event)
         # There is no event of its own for a response that was cancelled; its status says so.
         kind = {"completed": "completed", "failed": "failed"}.get(self.response["status"], "incomplete")
-        yield self._state(f"response.{kind}")
+        yield self._events.state(f"response.{kind}")

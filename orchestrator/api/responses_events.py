@@ -1,0 +1,81 @@
+"""The numbered events of one response, its items as they are added and finished, and the message that is written."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.api.responses_items import message_item, text_part
+from orchestrator.items import new_item_id
+
+Event = dict[str, Any]
+
+
+@dataclass
+class ResponseEvents:
+    """Numbers events, and keeps the response object up to date with them."""
+
+    response: dict[str, Any]
+    _number: int = 0
+
+    def event(self, kind: str, /, **fields: Any) -> Event:
+        event = {"type": kind, "sequence_number": self._number} | fields
+        self._number += 1
+        return event
+
+    def state(self, kind: str) -> Event:
+        """An event that shows the response as it is now."""
+        return self.event(kind, response=copy.deepcopy(self.response))
+
+    def add_item(self, item: dict[str, Any]) -> tuple[int, Event]:
+        """The item's place in the output, and the event."""
+        index = len(self.response["output"])
+        self.response["output"].append(item)
+        return index, self.event("response.output_item.added", output_index=index, item=item)
+
+    def finish_item(self, index: int, item: dict[str, Any]) -> Event:
+        self.response["output"][index] = item
+        return self.event("response.output_item.done", output_index=index, item=item)
+
+
+@dataclass
+class _Message:
+    id: str
+    index: int
+    text: str = ""
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"item_id": self.id, "output_index": self.index, "content_index": 0}
+
+
+class Writer:
+    """Writes text into a message, which it begins where none is open."""
+
+    def __init__(self, events: ResponseEvents) -> None:
+        self._events = events
+        self._message: _Message | None = None
+        self.gap = False
+        """Whether a blank line belongs before the next text."""
+
+    def write(self, text: str) -> Iterator[Event]:
+        if self._message is None:
+            message = _Message(id=new_item_id("msg"), index=len(self._events.response["output"]))
+            _, added = self._events.add_item(message_item(message.id, "in_progress", None))
+            yield added
+            yield self._events.event("response.content_part.added", **message.place, part=text_part(""))
+            self._message = message
+        elif self.gap:
+            text = f"\n\n{text}"
+        self.gap = False
+        self._message.text += text
+        yield self._events.event("response.output_text.delta", **self._message.place, delta=text, logprobs=[])
+
+    def close(self, status: str = "completed") -> Iterator[Event]:
+        """End the message, if one is open."""
+        message, self._message, self.gap = self._message, None, False
+        if message is None:
+            return
+        yield self._events.event("response.output_text.done", **message.place, text=message.text, logprobs=[])
+        yield self._events.event("response.content_part.done", **message.place, part=text_part(message.text))
+        yield self._events.finish_item(message.index, message_item(message.id, status, message.text))
