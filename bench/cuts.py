@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from bench.own_system import stamping_vlm, system_around
+from bench.own_system import own_system, stamping_vlm
 from bench.report import publish
 
 FUNCTION = {
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with stamping_vlm() as vlm_url, system_around(vlm_url) as address:
+    with stamping_vlm() as vlm_url, own_system(vlm_url) as address:
         cuts = run(address, options.cuts, options.seed)
     figures = {
         "cuts": len(cuts),

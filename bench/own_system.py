@@ -1,5 +1,6 @@
-"""The whole system around the bench's own VLM server: real orchestrator, Redis, workers; for a while and in a folder
-that goes away."""
+"""The whole system for a while, in a folder that goes away: real in every part, or around a VLM's server that has no
+model.
+"""
 
 import contextlib
 import os
@@ -33,8 +34,8 @@ def stamping_vlm(*options: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def system_around(vlm_url: str) -> Iterator[str]:
-    """The address of a system, as `./diptych up` starts it, that asks this VLM."""
+def own_system(vlm_url: str = "") -> Iterator[str]:
+    """The address of a system, as `./diptych up` starts it, that asks this VLM, or else the embedded one."""
     with tempfile.TemporaryDirectory(prefix="diptych-bench-") as folder:
         own = {"DIPTYCH_DATA": str(Path(folder).resolve()), "DIPTYCH_VLM_URL": vlm_url}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | own

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import uvloop
 
-from bench.own_system import stamping_vlm, system_around
+from bench.own_system import own_system, stamping_vlm
 from bench.report import publish
 
 TARGET_MS = 30.0
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=10.0, help="tokens a second in each stream")
     options = parser.parse_args()
-    with stamping_vlm("--rate", str(options.rate)) as vlm_url, system_around(vlm_url) as address:
+    with stamping_vlm("--rate", str(options.rate)) as vlm_url, own_system(vlm_url) as address:
         measured = uvloop.run(load(address, options.streams, options.seconds))
     together = [value for values in measured.under_way_ms.values() for value in values]
     rows = [row(path, values) for path, values in measured.under_way_ms.items()]

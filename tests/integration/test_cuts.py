@@ -3,14 +3,14 @@
 import pytest
 
 from bench.cuts import EXPECTED, run
-from bench.own_system import stamping_vlm, system_around
+from bench.own_system import own_system, stamping_vlm
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 CUTS = 8
 
 
 def test_a_stream_of_text_a_picture_and_a_call_is_completed_after_a_cut_at_any_byte():
-    with stamping_vlm() as vlm_url, system_around(vlm_url) as address:
+    with stamping_vlm() as vlm_url, own_system(vlm_url) as address:
         cuts = run(address, CUTS, first_seed=1)
     assert [cut for cut in cuts if not cut.whole] == []
     assert all(cut.kinds >= EXPECTED for cut in cuts)
