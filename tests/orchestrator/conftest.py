@@ -62,10 +62,12 @@ def sdk_for(make_services):
             timeout=10,
         ) as client:
             client.house = house
-            yield client
-        await house.turns.close()
-        await house.runs.close()
-        server.should_exit = True
-        await serving
+            try:
+                yield client
+            finally:
+                await house.turns.close()
+                await house.runs.close()
+                server.should_exit = True
+                await serving
 
     return sdk_for
