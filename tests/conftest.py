@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -27,6 +28,15 @@ from shared.artifacts import DirectoryArtifactStore
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine, TextRead
 from shared.ledger import Ledger, open_engine
 from workers.job_run import JobRunner
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """With DIPTYCH_TEST_ALL set, as on a machine that has everything, leaving a test out is a failure."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and "DIPTYCH_TEST_ALL" in os.environ:
+        report.outcome, report.longrepr = "failed", f"DIPTYCH_TEST_ALL is set, but: {report.longrepr[-1]}"
+    return report
 
 
 def png(width: int = 32, height: int = 32, colour: str = "red") -> bytes:

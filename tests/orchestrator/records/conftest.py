@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,12 +14,15 @@ from cli.ports import free_port
 from shared.ledger import open_engine
 
 SERVER_USER = "postgres"
+WHERE = os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+"""Debian keeps the server's programs off the path."""
 
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory):
     """A real PostgreSQL without fsync. Skips where it is not installed, or may not be started by this user."""
-    if not (shutil.which("initdb") and shutil.which("postgres")):
+    initdb, postgres = (shutil.which(name, path=WHERE) for name in ("initdb", "postgres"))
+    if not (initdb and postgres):
         pytest.skip("there is no PostgreSQL on this machine")
     folder, port = tmp_path_factory.mktemp("postgres") / "data", free_port()
     as_user = {}
@@ -32,13 +36,13 @@ def postgres_url(tmp_path_factory):
             pytest.skip("PostgreSQL does not run as root, and there is no user for it")
         as_user = {"user": SERVER_USER, "cwd": "/"}
     subprocess.run(
-        ["initdb", "-D", str(folder), "-A", "trust", "-U", "diptych", "--no-sync"],
+        [initdb, "-D", str(folder), "-A", "trust", "-U", "diptych", "--no-sync"],
         check=True,
         capture_output=True,
         **as_user,
     )
     options = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
-    process = subprocess.Popen(["postgres", "-D", str(folder), *options], stderr=subprocess.DEVNULL, **as_user)
+    process = subprocess.Popen([postgres, "-D", str(folder), *options], stderr=subprocess.DEVNULL, **as_user)
     where = f"127.0.0.1:{port}/postgres"
     deadline = time.monotonic() + 30
     while True:
