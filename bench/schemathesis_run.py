@@ -35,11 +35,12 @@ WAYS = ("documented", "undocumented", "anchored")
 EXAMPLES = 40
 TOLD = 3
 """Failures of one operation that are told in full."""
-CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
+CHAT, RESPONSES, CONVERSATIONS = "/v1/chat/completions", "/v1/responses", "/v1/conversations"
 WISH = "draw a grey square"
 QUESTIONS: dict[str, dict[str, Any]] = {
     CHAT: {"messages": [{"role": "user", "content": WISH}]},
     RESPONSES: {"input": WISH, "previous_response_id": None, "conversation": None},
+    CONVERSATIONS: {"items": [{"role": "user", "content": WISH}]},
 }
 UNSAID: list[CheckFunction] = [positive_data_acceptance]
 """JSON Schema cannot say all that a valid request must be."""
@@ -129,8 +130,12 @@ class Run:
     def _known(self, picture: bytes) -> dict[str, str]:
         """Ids of things that exist now, by the names that the paths give them."""
         upload = {"files": {"file": ("a.png", picture)}, "data": {"purpose": "vision"}}
-        made = self._post("/v1/files", **upload), self._post(RESPONSES, json={"model": MODEL, "input": "hello"})
-        return {"model": MODEL, "file_id": made[0].json()["id"], "response_id": made[1].json()["id"], **self._painted}
+        file = self._post("/v1/files", **upload).json()["id"]
+        response = self._post(RESPONSES, json={"model": MODEL, "input": "hello"}).json()["id"]
+        conversation = self._post(CONVERSATIONS, json={"items": [{"role": "user", "content": "hello"}]}).json()["id"]
+        (item,) = self._client.get(f"{CONVERSATIONS}/{conversation}/items").json()["data"]
+        made = {"file_id": file, "response_id": response, "conversation_id": conversation, "item_id": item["id"]}
+        return {"model": MODEL, **made, **self._painted}
 
     def _paint(self) -> dict[str, str]:
         """The ids of a picture and its job."""

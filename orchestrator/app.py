@@ -14,6 +14,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from orchestrator.api import (
     artifacts,
     chat_completions,
+    conversation_items,
+    conversations,
     files,
     health,
     images,
@@ -32,6 +34,8 @@ from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
 from orchestrator.reconciler import Reconciler
+from orchestrator.records.conversation_items import ConversationItemRecords
+from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
@@ -55,8 +59,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     engine = open_engine(settings.ledger_url)
     store = DirectoryArtifactStore(settings.artifact_folder)
     ledger, file_records, idempotency = Ledger(engine), FileRecords(engine), IdempotencyRecords(engine, store)
-    response_records = ResponseRecords(engine)
-    for records in (ledger, file_records, idempotency, response_records):
+    response_records, conversation_records = ResponseRecords(engine), ConversationRecords(engine)
+    for records in (ledger, file_records, idempotency, response_records, conversation_records):
         await asyncio.to_thread(records.create_tables)
     uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
@@ -84,6 +88,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             files=Files(file_records, store, uploads),
             turns=turns,
             responses=response_records,
+            conversations=conversation_records,
+            conversation_items=ConversationItemRecords(engine),
             runs=runs,
         )
         await turns.close()
@@ -110,7 +116,7 @@ def create_app(
     install_error_handlers(app)
     install_document(app)
     answering = (chat_completions, responses, responses_context, responses_socket, images)
-    for module in (*answering, files, models, jobs, artifacts, health):
+    for module in (*answering, conversations, conversation_items, files, models, jobs, artifacts, health):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(PlainAddresses)

@@ -14,6 +14,7 @@ from orchestrator.items import (
     Item,
     Message,
     PictureMade,
+    Removed,
     TextFound,
     TextPart,
     ToolCall,
@@ -42,6 +43,8 @@ class Conversation:
         self._unknown_words: dict[str, tuple[str, ...]] = {}
         self._seen: set[str] = set()
         """Handles of the pictures that the VLM has looked at."""
+        self._removed: set[str] = set()
+        """Handles of what was deleted."""
 
     @classmethod
     def from_items(cls, items: Iterable[Item], store: ArtifactStore, max_images: int) -> Self:
@@ -73,6 +76,8 @@ class Conversation:
             for picture in item.pictures:
                 self._take_made(picture)
             self.texts.update({found.handle: found.read for found in item.texts})
+        elif isinstance(item, Removed):
+            self._removed.update(item.handles)
         self._items.append(item)
 
     def add_user(self, parts: Iterable[TextPart | ImagePart]) -> None:
@@ -96,7 +101,7 @@ class Conversation:
                 return ImagePart(handle=handle, artifact=artifact_id)
         if len(self.images) >= self._max_images:
             raise InvalidRequest(f"A conversation may hold at most {self._max_images} images. Start a new one.")
-        handle = f"image_{len(self.images) + 1}"
+        handle = self._new_handle("image")
         self.images[handle] = artifact_id
         return ImagePart(handle=handle, artifact=artifact_id)
 
@@ -107,7 +112,7 @@ class Conversation:
 
     def add_text(self, read: TextRead) -> TextFound:
         """A handle for exact text that a tool read."""
-        handle = f"text_{len(self.texts) + 1}"
+        handle = self._new_handle("text")
         self.texts[handle] = read
         return TextFound(handle=handle, read=read)
 
@@ -151,11 +156,15 @@ class Conversation:
         kept: list[Item] = []
         unanswered = self.open_calls()
         for item in reversed(self._items):
-            if isinstance(item, ToolCall) and item.call_id in unanswered:
+            if isinstance(item, Removed) or (isinstance(item, ToolCall) and item.call_id in unanswered):
                 kept.append(item)
             elif isinstance(item, Message) and (chars := chars - len(item.text)) >= 0:
                 kept.append(_named_only(item))
         return Compaction(pictures=pictures, texts=texts), *reversed(kept)
+
+    def _new_handle(self, kind: str) -> str:
+        given = {handle for handle in (*self.images, *self.texts, *self._removed) if handle.startswith(kind)}
+        return f"{kind}_{len(given) + 1}"
 
     def _take_made(self, picture: PictureMade) -> None:
         self.images[picture.handle] = picture.artifact

@@ -88,7 +88,14 @@ class Compaction(Frozen):
     texts: tuple[TextFound, ...]
 
 
-Item = Annotated[Message | ToolCall | ToolResult | Compaction, Field(discriminator="type")]
+class Removed(Frozen):
+    """Where something was deleted: the handles that it had brought in are not given out again."""
+
+    type: Literal["removed"] = "removed"
+    handles: tuple[str, ...]
+
+
+Item = Annotated[Message | ToolCall | ToolResult | Compaction | Removed, Field(discriminator="type")]
 items_adapter: TypeAdapter[tuple[Item, ...]] = TypeAdapter(tuple[Item, ...])
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.conversation import Conversation
+from orchestrator.conversation_turns import ConversationTurn
 from orchestrator.feed import Feed
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
 from orchestrator.turns import Turn
@@ -55,11 +56,15 @@ class ResponseRun:
         jobs: list[str],
         ledger: Ledger,
         records: ResponseRecords | None,
+        place: ConversationTurn | None = None,
     ) -> None:
-        """`jobs` are the turn's, as they become known; without `records` nothing is kept."""
+        """`jobs` are the turn's, as they become known; without `records` nothing is kept.
+
+        `place`: where it stands in a conversation that is kept.
+        """
         self.record, self.turn, self.events = record, turn, Feed[Event]()
         self._shaping, self._conversation, self._jobs = shaping, conversation, jobs
-        self._ledger, self._records = ledger, records
+        self._ledger, self._records, self._place = ledger, records, place
         self._unrecorded: list[Event] = []
         self._writing = asyncio.Lock()
         self._stopping: asyncio.Task[None] | None = None
@@ -125,11 +130,12 @@ class ResponseRun:
         self.record = self.record.model_copy(update={"running": False, "body": self.response, "items": items})
         if self._records is None:
             return
+        beside = self._place and self._place.ending(self.response, items)
         async with self._writing:
             sent = [*self._unrecorded, *last]
             for attempt in range(TRIES):
                 try:
-                    await asyncio.to_thread(self._records.finish, self.record, sent)
+                    await asyncio.to_thread(self._records.finish, self.record, sent, beside)
                     self._unrecorded.clear()
                     return
                 except SQLAlchemyError as error:

@@ -12,6 +12,8 @@ from fastapi.security import HTTPBearer
 from orchestrator.dispatch import JobDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.records.conversation_items import ConversationItemRecords
+from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.response_runs import ResponseRuns
@@ -38,6 +40,8 @@ class Services:
     idempotency: IdempotencyRecords
     turns: TurnRunner
     responses: ResponseRecords
+    conversations: ConversationRecords
+    conversation_items: ConversationItemRecords
     runs: ResponseRuns
 
 

@@ -16,6 +16,8 @@ from cli.redis_server import find_binary
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.records.conversation_items import ConversationItemRecords
+from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
@@ -85,6 +87,18 @@ def response_records(engine):
 
 
 @pytest.fixture
+def conversation_records(engine, response_records):
+    records = ConversationRecords(engine)
+    records.create_tables()
+    return records
+
+
+@pytest.fixture
+def conversation_item_records(engine, conversation_records):
+    return ConversationItemRecords(engine)
+
+
+@pytest.fixture
 def store(tmp_path):
     return DirectoryArtifactStore(tmp_path / "artifacts")
 
@@ -136,7 +150,19 @@ def idempotency(engine, store):
 
 
 @pytest.fixture
-def make_services(*, ledger, file_records, response_records, idempotency, store, dispatcher, links, tmp_path):
+def make_services(
+    *,
+    ledger,
+    file_records,
+    response_records,
+    conversation_records,
+    conversation_item_records,
+    idempotency,
+    store,
+    dispatcher,
+    links,
+    tmp_path,
+):
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
@@ -154,6 +180,8 @@ def make_services(*, ledger, file_records, response_records, idempotency, store,
             files=Files(file_records, store, uploads),
             turns=TurnRunner(),
             responses=response_records,
+            conversations=conversation_records,
+            conversation_items=conversation_item_records,
             runs=ResponseRuns(),
         )
 

@@ -30,7 +30,7 @@ from orchestrator.api.responses_input import (
 )
 from orchestrator.api.responses_pictures import SOURCE, reference
 from orchestrator.conversation import Conversation
-from orchestrator.items import ImagePart, TextPart, ToolCall, ToolResult, new_item_id
+from orchestrator.items import ImagePart, Item, TextPart, ToolCall, ToolResult, new_item_id
 from orchestrator.wiring import Services
 from shared.errors import InvalidRequest, NotFound
 
@@ -48,6 +48,8 @@ class InputReader:
     owner: str
     find_item: FindItem
     listed: list[Listed] = field(default_factory=list)
+    spans: list[tuple[Item, ...]] = field(default_factory=list)
+    """What each of `listed` became in the conversation."""
     _open_calls: set[str] = field(default_factory=set)
 
     async def read(self, items: str | list[InputItem] | None, *, complete: bool = True) -> None:
@@ -60,7 +62,10 @@ class InputReader:
         if isinstance(items, str):
             items = [UserMessage(role="user", content=items)]
         for item in pictures_before_the_wish(items or []):
+            before = len(self.conversation.items)
             await self._read(item)
+            if len(self.listed) > len(self.spans):
+                self.spans.append(self.conversation.items[before:])
         if complete and self._open_calls:
             raise _missing_outputs(self._open_calls)
 

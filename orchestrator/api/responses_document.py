@@ -143,6 +143,10 @@ class Usage(Answered):
     total_tokens: int
 
 
+class ConversationName(Answered):
+    id: str
+
+
 class ResponseObject(Answered):
     id: str
     object: Literal["response"]
@@ -159,7 +163,7 @@ class ResponseObject(Answered):
     output: list[OutputItem]
     parallel_tool_calls: bool
     previous_response_id: str | None
-    conversation: None
+    conversation: ConversationName | None
     prompt_cache_key: str | None
     reasoning: dict[str, Any]
     safety_identifier: str | None
@@ -206,7 +210,7 @@ class ResponseDeleted(Answered):
     deleted: Literal[True]
 
 
-def answers(model: type[BaseModel], description: str) -> dict[int | str, dict[str, Any]]:
+def answers(model: Any, description: str) -> dict[int | str, dict[str, Any]]:
     """What a route answers when all is well."""
     return {200: {"model": model, "description": description}}
 

@@ -51,7 +51,7 @@ def new_response(response_id: str, body: ResponseRequest) -> dict[str, Any]:
         "output": [],
         "parallel_tool_calls": body.parallel_tool_calls is not False,
         "previous_response_id": body.previous_response_id,
-        "conversation": None,
+        "conversation": body.conversation_id and {"id": body.conversation_id},
         "prompt_cache_key": body.prompt_cache_key,
         "reasoning": (body.reasoning.model_dump() if body.reasoning else {"effort": None, "summary": None}),
         "safety_identifier": body.safety_identifier,

@@ -57,6 +57,10 @@ class ReasoningOptions(Body):
     summary: Text | None = None
 
 
+class ConversationName(Body):
+    id: Id
+
+
 class ContextRequest(Body):
     """What a VLM is to be shown: all that decides how many tokens a request's input takes."""
 
@@ -64,7 +68,7 @@ class ContextRequest(Body):
     input: Text | list[InputItem] | None = None
     instructions: Text | None = None
     previous_response_id: Id | None = None
-    conversation: Any = None
+    conversation: Id | ConversationName | None = None
     tools: list[ResponseTool] = Field(default=[], max_length=MAX_TOOLS)
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
@@ -78,12 +82,16 @@ class ContextRequest(Body):
 
     @model_validator(mode="after")
     def _can_be_served(self) -> Self:
-        if self.conversation is not None:
-            raise ValueError("conversation: conversations are not kept here; continue by previous_response_id")
-        if not self.input and self.previous_response_id is None:
-            raise ValueError("input: it is empty; say something, or name a previous_response_id")
+        if self.conversation is not None and self.previous_response_id is not None:
+            raise ValueError("conversation: a response goes on from a conversation or a previous_response_id, not both")
+        if not self.input and self.previous_response_id is None and self.conversation is None:
+            raise ValueError("input: it is empty; say something, or name a conversation or previous_response_id")
         check_tools(self.tools, self.tool_choice)
         return self
+
+    @property
+    def conversation_id(self) -> str | None:
+        return self.conversation.id if isinstance(self.conversation, ConversationName) else self.conversation
 
     @property
     def image_tool(self) -> ImageGenerationTool | None:
@@ -128,6 +136,8 @@ class ResponseRequest(ContextRequest):
             raise ValueError("prompt: no prompts are kept here; send their text as instructions or input")
         if self.background and self.store is False:
             raise ValueError("background: what runs in the background must be stored; leave store out")
+        if self.conversation is not None and self.store is False:
+            raise ValueError("store: what belongs to a conversation is stored; leave store or conversation out")
         return self
 
     @property

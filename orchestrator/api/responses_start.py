@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.api.image_tool import ImageMask, check_image_model
+from orchestrator.api.kept_conversation import KeptConversation, open_conversation, reader_of
 from orchestrator.api.models import check_model
-from orchestrator.api.responses_conversation import InputReader, Listed
+from orchestrator.api.responses_conversation import Listed
 from orchestrator.api.responses_items import ImageForm
 from orchestrator.api.responses_object import new_response
 from orchestrator.api.responses_pictures import Pictures
@@ -16,6 +17,7 @@ from orchestrator.api.responses_stream import ResponseStream
 from orchestrator.api.responses_tools import HOSTED, HostedTool
 from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation
+from orchestrator.conversation_turns import ConversationTurn
 from orchestrator.items import new_item_id
 from orchestrator.loop import AgentLoop
 from orchestrator.pictures import size_in
@@ -36,6 +38,8 @@ class Context:
     """The items of the responses before it, as they are listed."""
     new: list[Listed] = field(default_factory=list)
     """The items that the request brings in."""
+    place: ConversationTurn | None = None
+    """Where it stands in a conversation that is kept."""
 
 
 async def context_of(
@@ -51,17 +55,26 @@ async def context_of(
     previous = remembered
     if previous is None or previous.id != body.previous_response_id:
         previous = await _previous(body.previous_response_id, services, owner)
-    items = previous.items if previous else ()
-    conversation = Conversation.from_items(items, services.store, services.settings.max_images)
-
-    async def find_item(item_id: str) -> dict[str, Any]:
-        return await asyncio.to_thread(services.responses.item, item_id, owner)
-
-    reader = InputReader(conversation, services, owner, find_item)
+    kept = await _kept(body.conversation_id, services, owner)
+    reader = kept.reader if kept else reader_of(previous.items if previous else (), services, owner)
     await reader.read(body.input, complete=not isinstance(body, CompactRequest))
-    _check_choice(body, conversation)
+    _check_choice(body, reader.conversation)
+    if kept is not None:
+        asked = kept.added()
+        place = ConversationTurn(kept.seen, asked, len(reader.conversation.items))
+        return Context(reader.conversation, kept.listed, list(asked.listed), place)
     earlier = (*previous.input, *previous.body["output"]) if previous else ()
-    return Context(conversation, earlier, reader.listed)
+    return Context(reader.conversation, earlier, reader.listed)
+
+
+async def _kept(conversation_id: str | None, services: Services, owner: str) -> KeptConversation | None:
+    if conversation_id is None:
+        return None
+    try:
+        return await open_conversation(conversation_id, services, owner)
+    except NotFound as error:
+        error.param = "conversation"
+        raise
 
 
 async def _previous(response_id: str | None, services: Services, owner: str) -> ResponseRecord | None:
@@ -94,7 +107,8 @@ async def start(
         input=(*context.earlier, *context.new),
     )
     if body.stored:
-        await asyncio.to_thread(services.responses.add, record, context.new)
+        beside = context.place and context.place.beginning(record.id)
+        await asyncio.to_thread(services.responses.add, record, context.new, beside)
     tools = _tool_context(options, context.conversation, services, owner)
     run = ResponseRun(
         record,
@@ -104,6 +118,7 @@ async def start(
         jobs=tools.jobs,
         ledger=services.ledger,
         records=services.responses if body.stored else None,
+        place=context.place,
     )
     services.runs.add(run)
     return run

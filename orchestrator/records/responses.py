@@ -5,7 +5,7 @@ Responses of another owner are as if they had never been. Methods block for mill
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,6 +44,8 @@ named = sa.Table(
     sa.Column("body", sa.JSON, nullable=False),
 )
 Body = dict[str, Any]
+Beside = Callable[[sa.Connection], None]
+"""Something that is written in the same transaction, and may raise to call it off."""
 
 
 class ResponseRecord(Frozen):
@@ -77,9 +79,11 @@ class ResponseRecords:
     def create_tables(self) -> None:
         metadata.create_all(self._engine)
 
-    def add(self, record: ResponseRecord, new_input: Sequence[Body]) -> None:
+    def add(self, record: ResponseRecord, new_input: Sequence[Body], beside: Beside | None = None) -> None:
         """A response that begins; `new_input` are the input items that it brought in itself."""
         with self._engine.begin() as connection:
+            if beside is not None:
+                beside(connection)
             connection.execute(responses.insert().values(record.model_dump(mode="json")))
             _name(connection, record.id, record.owner, new_input)
 
@@ -116,7 +120,7 @@ class ResponseRecords:
                 _store(connection, response_id, sent)
         return cancel is not False
 
-    def finish(self, record: ResponseRecord, sent: Sequence[Body]) -> None:
+    def finish(self, record: ResponseRecord, sent: Sequence[Body], beside: Beside | None = None) -> None:
         """Commit the end, with the last events. One that was deleted meanwhile stays deleted."""
         values = record.model_dump(mode="json", include={"body", "items"}) | {"running": False}
         running = responses.update().where(responses.c.id == record.id, responses.c.running.is_(True))
@@ -124,6 +128,8 @@ class ResponseRecords:
             if connection.execute(running.values(values).returning(responses.c.id)).scalar() is not None:
                 _store(connection, record.id, sent)
                 _name(connection, record.id, record.owner, record.body["output"])
+                if beside is not None:
+                    beside(connection)
 
     def bury(self, record: ResponseRecord, event: Body) -> None:
         """End one that was cut off: with this last event, and the response object in it."""

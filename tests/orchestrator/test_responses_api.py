@@ -313,7 +313,7 @@ async def test_a_failed_picture_is_a_failed_item(sdk_for, ledger):
         ({"model": "gpt-9"}, 404, "model"),
         ({"previous_response_id": "resp_none"}, 400, "previous_response_id"),
         ({"max_output_tokens": 10**30}, 400, "max_output_tokens"),
-        ({"conversation": "conv_1"}, 400, None),
+        ({"conversation": "conv_1"}, 404, "conversation"),
         ({"prompt": {"id": "p"}}, 400, None),
         ({"background": True, "store": False}, 400, None),
         ({"tools": [{"type": "web_search"}]}, 400, "tools.0"),

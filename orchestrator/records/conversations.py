@@ -1,0 +1,138 @@
+"""The record of conversations: whose each is, what it is called, when it was last active, and who may add to it now.
+
+Whoever adds to a conversation names the version that was read, and no response may hold it: so of two at once, in
+whatever processes, one is refused. Those of another owner are as if they had never been. Methods block for
+milliseconds. Knows no models and no HTTP.
+"""
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.records.conversation_tables import conversations, folded, items, memory, metadata
+from orchestrator.records.responses import responses
+from shared.errors import Conflict, NotFound
+from shared.jobs import Frozen
+
+UNKNOWN = "There is no such conversation. It may have been deleted, or the id is misspelt."
+LOCKED = "Another request is adding to this conversation. Try again when it is done."
+
+
+class Seen(Frozen):
+    """A conversation as somebody read it."""
+
+    id: str
+    owner: str
+    version: int
+
+
+class ConversationRecord(Seen):
+    created_at: float
+    active_at: float
+    """When something was last added to it."""
+    metadata: dict[str, str]
+    opening: str | None = None
+    """The first words that the user said."""
+
+    @property
+    def title(self) -> str | None:
+        return self.metadata.get("title") or self.opening
+
+
+class ConversationRecords:
+    """Reads and writes of conversations as wholes; their items are `ConversationItemRecords`'."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def create_tables(self) -> None:
+        metadata.create_all(self._engine)
+
+    def get(self, conversation_id: str, owner: str) -> ConversationRecord:
+        """Raises NotFound."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_shown().where(*named(conversation_id, owner))).mappings().first()
+        if row is None:
+            raise NotFound(UNKNOWN)
+        return ConversationRecord.model_validate(dict(row))
+
+    def set_metadata(self, conversation_id: str, owner: str, values: dict[str, str]) -> ConversationRecord:
+        """Raises NotFound."""
+        changed = {"metadata": values, "title": folded(values.get("title", ""))}
+        with self._engine.begin() as connection:
+            connection.execute(conversations.update().where(*named(conversation_id, owner)).values(changed))
+        return self.get(conversation_id, owner)
+
+    def delete(self, conversation_id: str, owner: str) -> None:
+        """Forget it with its items. A response that runs in it adds nothing any more. Raises NotFound."""
+        gone = conversations.delete().where(*named(conversation_id, owner)).returning(conversations.c.id)
+        with self._engine.begin() as connection:
+            if connection.execute(gone).scalar() is None:
+                raise NotFound(UNKNOWN)
+            for table in (items, memory):
+                connection.execute(table.delete().where(table.c.conversation_id == conversation_id))
+
+    def page(
+        self, owner: str, *, query: str, limit: int, newest_first: bool, after: str | None
+    ) -> tuple[list[ConversationRecord], bool]:
+        """At most `limit` conversations that follow `after` by activity, and whether more follow. Raises NotFound.
+
+        With a `query`, those in whose title or messages it stands.
+        """
+        order = (conversations.c.active_at, conversations.c.id)
+        wanted = _shown().where(conversations.c.owner == owner)
+        if query:
+            wanted = wanted.where(_mentions(folded(query)))
+        if after is not None:
+            cursor = self.get(after, owner)
+            here, there = sa.tuple_(*order), sa.tuple_(sa.literal(cursor.active_at), sa.literal(cursor.id))
+            wanted = wanted.where(here < there if newest_first else here > there)
+        wanted = wanted.order_by(*(column.desc() if newest_first else column.asc() for column in order))
+        with self._engine.connect() as connection:
+            rows = connection.execute(wanted.limit(limit + 1)).mappings().all()
+        return [ConversationRecord.model_validate(dict(row)) for row in rows[:limit]], len(rows) > limit
+
+
+def hold(connection: sa.Connection, seen: Seen, response_id: str | None = None) -> None:
+    """Begin to add to a conversation; a response holds it until it has ended, or fallen silent.
+
+    Raises:
+        NotFound: it was deleted.
+        Conflict: somebody adds to it, or has done so since it was read.
+    """
+    # The version counts also this: a rival that waited for the row would not see the response that holds it now.
+    values = {"version": conversations.c.version + 1, "held_by": response_id}
+    free = (conversations.c.version == seen.version, sa.not_(_is_held()))
+    taking = conversations.update().where(*named(seen.id, seen.owner), *free).values(values)
+    if connection.execute(taking.returning(conversations.c.id)).scalar() is None:
+        known = sa.select(conversations.c.id).where(*named(seen.id, seen.owner))
+        if connection.execute(known).scalar() is None:
+            raise NotFound(UNKNOWN)
+        raise Conflict(LOCKED, code="conversation_locked")
+
+
+def named(conversation_id: str, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return conversations.c.id == conversation_id, conversations.c.owner == owner
+
+
+def _is_held() -> sa.ColumnElement[bool]:
+    runs = (responses.c.running.is_(True), responses.c.alive_until >= time.time())
+    holder = sa.select(responses.c.id).where(responses.c.id == conversations.c.held_by, *runs)
+    return holder.correlate(conversations).exists()
+
+
+def _shown() -> sa.Select[Any]:
+    first = sa.select(items.c.opening).where(
+        items.c.conversation_id == conversations.c.id, items.c.opening.is_not(None)
+    )
+    opening = first.order_by(items.c.number).limit(1).correlate(conversations).scalar_subquery()
+    names = ("id", "owner", "version", "created_at", "active_at", "metadata")
+    return sa.select(*(conversations.c[name] for name in names), opening.label("opening"))
+
+
+def _mentions(query: str) -> sa.ColumnElement[bool]:
+    found = sa.select(items.c.id).where(
+        items.c.conversation_id == conversations.c.id, items.c.said.contains(query, autoescape=True)
+    )
+    return conversations.c.title.contains(query, autoescape=True) | found.correlate(conversations).exists()
