@@ -9,6 +9,7 @@ their waits for a core. Everything is real but the VLM, see `stamping_vlm`.
 import argparse
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -111,6 +112,7 @@ def main() -> None:
         "streams_served": measured.served,
         "first_deltas": all_of_them["count"],
         **{f"{name}_ms": all_of_them[f"{name} ms"] for name in ("p50", "p99", "max")},
+        "nice": os.nice(0),  # below 0: it went before other work on the machine
         "target_p99_ms": TARGET_MS,
         "within_target": all_of_them["p99 ms"] <= TARGET_MS,
     }

@@ -17,6 +17,7 @@ def main() -> None:
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what is loaded stays: going through it again and again would halt all streams for a tenth of a second
+    gc.set_threshold(20_000, 20, 20)  # and what streams leave behind is in cycles only now and then
     uvicorn.run(
         app,
         host=settings.host,
