@@ -14,6 +14,13 @@ from shared.events import TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
 log = logging.getLogger(__name__)
 
 
+def failure(end: TurnFailed) -> DiptychError:
+    """The error that ended a turn, to be raised again."""
+    error = DiptychError(end.error.message, code=end.error.code)
+    error.status = end.status
+    return error
+
+
 class Turn:
     """One turn: its events, and the way to stop it. The last event is a TurnEnd, unless Diptych itself is stopping."""
 
@@ -36,9 +43,7 @@ class Turn:
         """
         async for event in self.events.follow():
             if isinstance(event, TurnFailed):
-                error = DiptychError(event.error.message, code=event.error.code)
-                error.status = event.status
-                raise error
+                raise failure(event)
             yield event
             if isinstance(event, TurnCompleted):
                 return

@@ -15,8 +15,9 @@ from orchestrator.api.responses_pictures import Pictures, listed
 from orchestrator.api.responses_schema import ResponseRequest
 from orchestrator.api.responses_start import start
 from orchestrator.response_runs import ResponseRun
+from orchestrator.turns import failure
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
-from shared.errors import DiptychError, InvalidRequest
+from shared.errors import InvalidRequest
 from shared.events import TurnFailed
 
 router = APIRouter()
@@ -109,9 +110,7 @@ async def _completed(run: ResponseRun) -> None:
         pass
     last = run.turn.events.last
     if isinstance(last, TurnFailed):
-        error = DiptychError(last.error.message, code=last.error.code)
-        error.status = last.status
-        raise error
+        raise failure(last)
 
 
 def _streamed(events: Any, services: Services) -> StreamingResponse:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.records.conversation_tables import conversations, folded, items, memory, metadata
+from orchestrator.records.paging import page_of
 from orchestrator.records.responses import responses
 from shared.errors import Conflict, NotFound
 from shared.jobs import Frozen
@@ -84,13 +85,11 @@ class ConversationRecords:
         wanted = _shown().where(conversations.c.owner == owner)
         if query:
             wanted = wanted.where(_mentions(folded(query)))
-        if after is not None:
-            cursor = self.get(after, owner)
-            here, there = sa.tuple_(*order), sa.tuple_(sa.literal(cursor.active_at), sa.literal(cursor.id))
-            wanted = wanted.where(here < there if newest_first else here > there)
-        wanted = wanted.order_by(*(column.desc() if newest_first else column.asc() for column in order))
+        cursor = None if after is None else self.get(after, owner)
+        place = None if cursor is None else (cursor.active_at, cursor.id)
+        page = page_of(wanted, order, after=place, limit=limit, newest_first=newest_first)
         with self._engine.connect() as connection:
-            rows = connection.execute(wanted.limit(limit + 1)).mappings().all()
+            rows = connection.execute(page).mappings().all()
         return [ConversationRecord.model_validate(dict(row)) for row in rows[:limit]], len(rows) > limit
 
 

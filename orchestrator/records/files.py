@@ -9,6 +9,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from orchestrator.records.paging import page_of
 from shared.errors import NotFound
 from shared.jobs import Frozen
 
@@ -86,13 +87,11 @@ class FileRecords:
         wanted = sa.select(files).where(*_visible(owner))
         if purpose is not None:
             wanted = wanted.where(files.c.purpose == purpose)
-        if after is not None:
-            cursor = self.get(after, owner)
-            here, there = sa.tuple_(*order), sa.tuple_(sa.literal(cursor.created_at), sa.literal(cursor.id))
-            wanted = wanted.where(here < there if newest_first else here > there)
-        wanted = wanted.order_by(*(column.desc() if newest_first else column.asc() for column in order))
+        cursor = None if after is None else self.get(after, owner)
+        place = None if cursor is None else (cursor.created_at, cursor.id)
+        page = page_of(wanted, order, after=place, limit=limit, newest_first=newest_first)
         with self._engine.connect() as connection:
-            rows = connection.execute(wanted.limit(limit + 1)).mappings().all()
+            rows = connection.execute(page).mappings().all()
         return [FileRecord.model_validate(dict(row)) for row in rows[:limit]], len(rows) > limit
 
 
