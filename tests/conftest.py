@@ -27,9 +27,12 @@ from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
+from shared.database import open_engine
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine, TextRead
-from shared.ledger import Ledger, open_engine
+from shared.ledger import Ledger
 from workers.job_run import JobRunner
+
+pytest_plugins = ["tests.databases"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,7 +58,10 @@ class ListSink:
     """Takes a runner's events and hands them on."""
 
     def __init__(self, emit: Callable) -> None:
-        self.append = emit
+        self._emit = emit
+
+    def append(self, stream, event):
+        self._emit(event)
 
 
 @pytest.fixture
