@@ -33,6 +33,7 @@ from orchestrator.api.request_ids import RequestIds
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.migrating import migrate
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
@@ -56,10 +57,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.ledger_url)
     store = DirectoryArtifactStore(settings.artifact_folder)
-    ledger, file_records, idempotency = Ledger(engine), FileRecords(engine), IdempotencyRecords(engine, store)
-    response_records, conversation_records = ResponseRecords(engine), ConversationRecords(engine)
-    for records in (ledger, file_records, idempotency, response_records, conversation_records):
-        await asyncio.to_thread(records.create_tables)
+    await asyncio.to_thread(migrate, engine)
+    ledger = Ledger(engine)
     uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
     vlm = OpenAICompatibleVlm(
@@ -80,11 +79,11 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             vlm=vlm,
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
-            idempotency=idempotency,
-            files=Files(file_records, store, uploads),
+            idempotency=IdempotencyRecords(engine, store),
+            files=Files(FileRecords(engine), store, uploads),
             turns=turns,
-            responses=response_records,
-            conversations=conversation_records,
+            responses=ResponseRecords(engine),
+            conversations=ConversationRecords(engine),
             conversation_items=ConversationItemRecords(engine),
             runs=runs,
         )

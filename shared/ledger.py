@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
-from shared.database import metadata
 from shared.errors import ErrorRecord, JobCancelled, NotFound, Overloaded
 from shared.failpoints import failpoint
 from shared.job_table import ORDER, is_lost, is_waiting, job_of, jobs, start_tag
@@ -39,9 +38,6 @@ class Ledger:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-
-    def create_tables(self) -> None:
-        metadata.create_all(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()

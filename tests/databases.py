@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from cli.ports import free_port
-from shared.database import open_engine
+from shared.database import metadata, open_engine
 
 SERVER_USER = "postgres"
 WHERE = os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
@@ -58,8 +58,8 @@ def postgres_url(tmp_path_factory):
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def each_engine(request, tmp_path):
-    """An empty database of each kind in turn."""
+def each_empty_engine(request, tmp_path):
+    """A database of each kind in turn, without tables."""
     if request.param == "sqlite":
         engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
     else:
@@ -69,3 +69,10 @@ def each_engine(request, tmp_path):
             connection.execute(sa.text("CREATE SCHEMA public"))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def each_engine(each_empty_engine):
+    """A database of each kind in turn, with our tables."""
+    metadata.create_all(each_empty_engine)
+    return each_empty_engine
