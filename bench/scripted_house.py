@@ -28,7 +28,7 @@ from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, 
 from orchestrator.wiring import Services
 from shared.artifacts import ArtifactStore
 from shared.events import JobEvent, Usage
-from shared.jobs import WORKERS, GeneratedImage, Job, JobOutput, ReadText, TextLine, TextRead
+from shared.jobs import GeneratedImage, Job, JobOutput, Queue, ReadText, TextLine, TextRead
 from shared.presence import key_of, this_worker
 from workers.job_run import JobRunner
 
@@ -63,7 +63,7 @@ class Emitter:
     def __init__(self, emit: Callable[[JobEvent], None]) -> None:
         self._emit = emit
 
-    def append(self, event: JobEvent) -> None:
+    def append(self, stream: str, event: JobEvent) -> None:
         self._emit(event)
 
 
@@ -112,7 +112,7 @@ def scripted_house(folder: Path) -> Iterator[str]:
     @contextlib.asynccontextmanager
     async def opened(settings: OrchestratorSettings) -> AsyncIterator[Services]:
         async with open_services(settings) as services:
-            for worker in WORKERS:
+            for worker in Queue:
                 presence = this_worker(worker, "scripted", "none")
                 await services.redis.set(key_of(worker, presence.host, presence.pid), presence.model_dump_json())
             yield replace(services, vlm=BriefVlm(), dispatcher=in_process(services))

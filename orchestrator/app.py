@@ -30,10 +30,10 @@ from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
 from orchestrator.api.request_ids import RequestIds
-from orchestrator.dispatch import CeleryJobDispatcher
+from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
-from orchestrator.reconciler import Reconciler
+from orchestrator.migrating import migrate
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
@@ -46,10 +46,9 @@ from orchestrator.uploads import Uploads
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
-from shared.event_log import EventReader
-from shared.ledger import Ledger, open_engine
+from shared.database import open_engine
+from shared.ledger import Ledger
 from shared.settings import link_secret
-from shared.task_queue import make_celery
 
 
 @contextlib.asynccontextmanager
@@ -58,13 +57,10 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.ledger_url)
     store = DirectoryArtifactStore(settings.artifact_folder)
-    ledger, file_records, idempotency = Ledger(engine), FileRecords(engine), IdempotencyRecords(engine, store)
-    response_records, conversation_records = ResponseRecords(engine), ConversationRecords(engine)
-    for records in (ledger, file_records, idempotency, response_records, conversation_records):
-        await asyncio.to_thread(records.create_tables)
+    await asyncio.to_thread(migrate, engine)
+    ledger = Ledger(engine)
     uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
-    celery = make_celery(settings.redis_url)
     vlm = OpenAICompatibleVlm(
         settings.vlm_url,
         settings.vlm_name,
@@ -73,28 +69,26 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         busy_s=settings.vlm_busy_s,
     )
     turns, runs = TurnRunner(), ResponseRuns()
-    async with EventReader(client) as events:
-        reconciler = asyncio.create_task(Reconciler(celery, ledger, settings.max_attempts).run_forever())
+    async with open_dispatcher(settings, engine, ledger, client) as dispatcher:
         yield Services(
             settings=settings,
             ledger=ledger,
             store=store,
             redis=client,
-            dispatcher=CeleryJobDispatcher(celery, ledger, events, client, settings.worker_grace_s),
+            dispatcher=dispatcher,
             vlm=vlm,
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
-            idempotency=idempotency,
-            files=Files(file_records, store, uploads),
+            idempotency=IdempotencyRecords(engine, store),
+            files=Files(FileRecords(engine), store, uploads),
             turns=turns,
-            responses=response_records,
-            conversations=conversation_records,
+            responses=ResponseRecords(engine),
+            conversations=ConversationRecords(engine),
             conversation_items=ConversationItemRecords(engine),
             runs=runs,
         )
         await turns.close()
         await runs.close()
-        reconciler.cancel()
     await vlm.aclose()
     await client.aclose()
     ledger.close()

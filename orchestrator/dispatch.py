@@ -4,104 +4,103 @@
 """
 
 import asyncio
-import logging
-import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
-import redis.asyncio
-from celery import Celery
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
-
+from orchestrator.job_watch import JobWatch, News
+from orchestrator.records.queues import QueueRecords, Standing
+from orchestrator.waking import Waker
 from shared.errors import WorkerUnavailable
 from shared.event_log import EventReader
 from shared.events import JobEvent, JobFailed, JobFinished, JobPreview, JobProgress, JobQueued, JobStarted
 from shared.jobs import Job, JobStatus
 from shared.ledger import Ledger
-from shared.presence import live_workers
-
-POLL_S = 1.0
-log = logging.getLogger(__name__)
 
 
 class JobDispatcher(Protocol):
     def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         """Submit the job and follow it to its end: JobQueued first, JobFinished or JobFailed last.
 
+        One that was submitted before, under the same id, is followed as it is.
+
         Raises:
+            Overloaded: too many jobs of its owner wait.
             WorkerUnavailable: no worker of its kind appeared in time; the job has been ended.
         """
         ...
 
 
-def send(celery: Celery, ledger: Ledger, job: Job) -> bool:
-    """Wake a worker up for the job. Blocks. False: the broker is away; the reconciler repeats it later."""
-    try:
-        celery.send_task(job.route.task, args=[job.id], queue=job.route.queue)
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("no wake-up could be sent for %s: %s", job.id, error)
-        return False
-    ledger.mark_sent(job.id)
-    return True
-
-
-def ending(job: Job) -> JobEvent | None:
+def _last(job: Job) -> JobEvent:
     """The last event of a job that has ended, as the ledger has it."""
     if job.output is not None:
         return JobFinished(job_id=job.id, output=job.output)
-    if job.error is not None:
-        return JobFailed(job_id=job.id, error=job.error)
-    return None
+    assert job.error is not None  # noqa: S101 - an end is one or the other
+    return JobFailed(job_id=job.id, error=job.error)
 
 
 class CeleryJobDispatcher:
-    """Sends jobs through Celery and follows them through the event log and the ledger."""
+    """Has workers woken up through Celery, and follows jobs through the event log and the ledger."""
 
     def __init__(
-        self, celery: Celery, ledger: Ledger, events: EventReader, client: redis.asyncio.Redis, grace_s: float
+        self,
+        ledger: Ledger,
+        queues: QueueRecords,
+        *,
+        waker: Waker,
+        events: EventReader[Standing],
+        watch: JobWatch,
+        bound: int,
+        grace_s: float,
     ) -> None:
-        self._celery, self._ledger, self._events, self._redis = celery, ledger, events, client
-        self._grace_s = grace_s
+        """`bound`: jobs of one owner that may wait in one queue. `grace_s`: how long a job waits for any worker."""
+        self._ledger, self._queues, self._waker = ledger, queues, waker
+        self._events, self._watch = events, watch
+        self._bound, self._grace_s = bound, grace_s
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
-        async with self._events.follow(job.id) as queue:
-            await asyncio.to_thread(self._ledger.submit, job)
-            yield JobQueued(job_id=job.id, kind=job.kind)
-            await asyncio.to_thread(send, self._celery, self._ledger, job)
-            async for event in self._follow(job, queue):
+        with self._events.follow(job.id) as news, self._watch.follow(job.id, news):
+            standing = await asyncio.to_thread(self._submit, job)
+            self._waker.wake(job.queue, job.id)
+            yield self._queued(job, standing)
+            news.put_nowait(standing)
+            async for event in self._follow(job, news):
                 yield event
 
-    async def _follow(self, job: Job, queue: "asyncio.Queue[JobEvent]") -> AsyncGenerator[JobEvent, None]:
-        attempt = 0
-        last_seen = time.monotonic()
+    def _submit(self, job: Job) -> Standing:
+        self._ledger.submit(job.model_copy(update={"reply_to": self._events.stream}), self._bound)
+        return self._queues.standings([job.id])[job.id]
+
+    def _queued(self, job: Job, standing: Standing) -> JobQueued:
+        eta_s = self._watch.eta_s(job.queue, standing.place)
+        return JobQueued(job_id=job.id, kind=job.kind, place=standing.place, eta_s=eta_s)
+
+    async def _follow(self, job: Job, news: "asyncio.Queue[News]") -> AsyncGenerator[JobEvent, None]:
+        attempt, shown = 0, None
         while True:
-            event = await _next(queue)
+            event = await news.get()
             if isinstance(event, JobStarted | JobProgress | JobPreview):
                 if event.attempt >= attempt:  # what a worker that lost its lease still says is not shown
                     attempt = event.attempt
                     yield event
-                continue
-            current = await asyncio.to_thread(self._ledger.get, job.id)
-            end = ending(current)
-            if end is not None:
-                yield end
+            elif isinstance(event, JobFinished | JobFailed):  # only said by whose commit won
+                yield event
                 return
-            if current.status is not JobStatus.QUEUED or await self._served(job):
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > self._grace_s:
-                await self._give_up(job)
+            elif isinstance(event, Standing):
+                if event.status.final:
+                    yield _last(await asyncio.to_thread(self._ledger.get, job.id))
+                    return
+                if event.status is JobStatus.QUEUED:
+                    await self._check_served(job)
+                    if event != (shown or event):
+                        yield self._queued(job, event)
+                    shown = event
 
-    async def _served(self, job: Job) -> bool:
-        try:
-            return any(worker.worker == job.route.worker for worker in await live_workers(self._redis))
-        except RedisError:
-            return False
-
-    async def _give_up(self, job: Job) -> None:
-        worker = job.route.worker
+    async def _check_served(self, job: Job) -> None:
+        """Raises WorkerUnavailable, with the job ended, where it has waited long enough for a worker to appear."""
+        if self._watch.unserved_s(job.queue) <= self._grace_s:
+            return
         error = WorkerUnavailable(
-            f"No {worker} worker is running. Start one, or see `./diptych status`, then try again."
+            f"No {job.queue} worker is running. Start one, or see `./diptych status`, then try again."
         )
         if await asyncio.to_thread(self._ledger.end_open, job.id, error.record):
             raise error
@@ -115,7 +114,7 @@ class InProcessDispatcher:
         self._ledger, self._work = ledger, work
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
-        await asyncio.to_thread(self._ledger.submit, job)
+        await asyncio.to_thread(self._ledger.submit, job.model_copy(update={"reply_to": "here"}))
         yield JobQueued(job_id=job.id, kind=job.kind)
         queue: asyncio.Queue[JobEvent | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -135,14 +134,5 @@ class InProcessDispatcher:
             ended = isinstance(event, JobFinished | JobFailed)
             yield event
         await working
-        end = None if ended else ending(await asyncio.to_thread(self._ledger.get, job.id))
-        if end is not None:  # somebody stopped it before it could begin
-            yield end
-
-
-async def _next(queue: "asyncio.Queue[JobEvent]") -> JobEvent | None:
-    """The next event; None after POLL_S without one."""
-    try:
-        return await asyncio.wait_for(queue.get(), POLL_S)
-    except TimeoutError:
-        return None
+        if not ended:  # it was done before, or somebody stopped it before it could begin
+            yield _last(await asyncio.to_thread(self._ledger.get, job.id))

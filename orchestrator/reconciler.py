@@ -1,24 +1,30 @@
-"""Finds open jobs that nobody holds and sends them again, ends those past their deadline or their attempts.
+"""Mends what crashes leave behind: jobs of silent workers wait again, late ones end, lost wake-ups are sent again.
 
-Damped: each further wake-up for the same job waits longer, so that a long queue or a lost broker does not multiply
-messages. Several orchestrators may run it: every change is a compare-and-set, and a wake-up too many does nothing.
+Any orchestrator may run it, one at a time does. Damped: there are never more wake-ups under way than jobs that wait,
+so neither a long queue nor a lost broker multiplies messages.
 """
 
 import asyncio
 import logging
-import time
 
+import redis
 from celery import Celery
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.dispatch import send
+from orchestrator.records.leadership import Leadership
+from orchestrator.records.queues import QueueRecords
+from orchestrator.waking import send
 from shared.errors import ErrorRecord
-from shared.jobs import Job, JobStatus
-from shared.ledger import Ledger
+from shared.jobs import Queue
 
 EVERY_S = 1.0
-FIRST_RESEND_S = 5.0
-SLOWEST_RESEND_S = 60.0
+LEAD_S = 5.0
+"""After this much silence another orchestrator takes over."""
+UNDER_WAY_S = 1.0
+"""A job that waits for less than this may have a wake-up that is just being sent, or taken."""
+MOST_AT_ONCE = 500
+"""Wake-ups of one pass for one queue: what workers do until the next one."""
 LATE = ErrorRecord(code="deadline_exceeded", message="The job was not done in time. Try again when less is waiting.")
 CRASHED = ErrorRecord(
     code="worker_crashed", message="The worker died at this job every time it tried. Try another one."
@@ -26,16 +32,12 @@ CRASHED = ErrorRecord(
 log = logging.getLogger(__name__)
 
 
-def is_due(job: Job, sent_at: float | None, sends: int, now: float) -> bool:
-    """Whether it is time for another wake-up."""
-    if sent_at is None or (job.lease_until is not None and sent_at < job.lease_until):
-        return True  # never sent, or not since its holder fell silent
-    return now - sent_at > min(FIRST_RESEND_S * 2 ** max(sends - 1, 0), SLOWEST_RESEND_S)
-
-
 class Reconciler:
-    def __init__(self, celery: Celery, ledger: Ledger, max_attempts: int) -> None:
-        self._celery, self._ledger, self._max_attempts = celery, ledger, max_attempts
+    def __init__(
+        self, celery: Celery, client: redis.Redis, queues: QueueRecords, leadership: Leadership, max_attempts: int
+    ) -> None:
+        self._celery, self._redis, self._queues, self._leadership = celery, client, queues, leadership
+        self._max_attempts = max_attempts
 
     async def run_forever(self) -> None:
         while True:
@@ -43,20 +45,34 @@ class Reconciler:
                 await asyncio.to_thread(self.reconcile)
             except SQLAlchemyError as error:
                 log.warning("the ledger did not answer the reconciler: %s", error)
+            except RedisError as error:
+                log.warning("Redis did not answer the reconciler: %s", error)
             await asyncio.sleep(EVERY_S)
 
     def reconcile(self) -> None:
-        """One pass over all jobs that are open and not held. Blocks."""
-        now = time.time()
-        for job, sent_at, sends in self._ledger.list_unheld():
-            if job.cancel_requested:
-                self._ledger.cancel(job.id)
-            elif now > job.deadline:
-                self._ledger.end_open(job.id, LATE)
-            elif job.status is JobStatus.RUNNING and job.crashes + 1 >= self._max_attempts:
-                log.error("%s crashed its worker %d times; it is not tried again", job.id, job.crashes + 1)
-                self._ledger.end_open(job.id, CRASHED)
-            elif is_due(job, sent_at, sends, now):
-                log.info("%s is sent again (%d wake-ups so far)", job.id, sends)
-                if not send(self._celery, self._ledger, job):
-                    return  # the broker is away: the other jobs would wait for it one by one
+        """One pass, where this orchestrator is the one whose turn it is. Blocks.
+
+        Raises:
+            SQLAlchemyError, RedisError: the pass is not complete; the next one goes on.
+        """
+        if not self._leadership.take(LEAD_S):
+            return
+        for job_id in self._queues.requeue_lost(CRASHED, self._max_attempts):
+            log.warning("the worker of %s fell silent; it waits again, to run alone", job_id)
+        self._queues.end_late(LATE)
+        for queue in Queue:
+            self._wake(queue)
+
+    def _wake(self, queue: Queue) -> None:
+        """As many wake-ups as waiting jobs have lost."""
+        waiting = self._queues.waiting_ids(queue, since_s=UNDER_WAY_S, limit=MOST_AT_ONCE)
+        if not waiting:
+            return
+        under_way = self._redis.llen(queue)  # Kombu's list of a queue goes by its name
+        assert isinstance(under_way, int)  # noqa: S101 - the client's types also know an asynchronous one
+        lost = waiting[under_way:]
+        if lost:
+            log.info("%d wake-ups for %s are sent again", len(lost), queue)
+        for job_id in lost:
+            if not send(self._celery, queue, job_id):
+                return  # the broker is away: each would wait for it in its turn

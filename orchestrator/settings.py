@@ -31,7 +31,8 @@ class OrchestratorSettings(Settings):
     """How clients reach this server, for links; empty: the bound address."""
 
     api_key: SecretStr = SecretStr("")
-    """Key that clients must send as `Authorization: Bearer …`; empty: none, and only loopback may be bound."""
+    """Key that clients must send as `Authorization: Bearer …`, or several with commas between them, each with jobs,
+    conversations and files of its own; empty: none, and only loopback may be bound."""
 
     vlm_url: str = "http://127.0.0.1:8001/v1"
     """Base URL of the OpenAI-compatible server of the VLM."""
@@ -50,6 +51,9 @@ class OrchestratorSettings(Settings):
 
     turn_s: float = Field(default=600, gt=0)
     """Longest time for one turn, all its jobs included."""
+
+    max_queued: int = Field(default=100, ge=1)
+    """Jobs of one key that may wait in one queue; one more is answered 429."""
 
     job_s: float = Field(default=300, gt=0)
     """Longest time for one job, its wait in the queue included."""
@@ -80,7 +84,7 @@ class OrchestratorSettings(Settings):
 
     @model_validator(mode="after")
     def _public_address_needs_a_key(self) -> Self:
-        if not is_loopback(self.host) and not self.api_key.get_secret_value():
+        if not is_loopback(self.host) and not self.keys:
             raise ValueError(f"{self.host} is not a loopback address: set DIPTYCH_API_KEY to listen there")
         return self
 
@@ -90,7 +94,15 @@ class OrchestratorSettings(Settings):
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
-    def key_owner(self) -> str:
-        """The owner of what is made with the key (or without one): a digest, never the key."""
-        key = self.api_key.get_secret_value()
-        return hashlib.sha256(key.encode()).hexdigest()[:32] if key else "local"
+    def keys(self) -> tuple[str, ...]:
+        """All keys; none where none is asked for."""
+        return tuple(filter(None, (key.strip() for key in self.api_key.get_secret_value().split(","))))
+
+
+def owner_of_key(key: str) -> str:
+    """The owner of what is made with a key: a digest, never the key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+LOCAL = "local"
+"""The owner of what is made where no key is asked for."""

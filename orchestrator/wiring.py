@@ -17,7 +17,7 @@ from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.response_runs import ResponseRuns
-from orchestrator.settings import OrchestratorSettings
+from orchestrator.settings import LOCAL, OrchestratorSettings, owner_of_key
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
 from orchestrator.vlm.client import VisionLanguageModel
@@ -49,11 +49,16 @@ def services_of(request: HTTPConnection) -> Services:
     return request.app.state.services
 
 
-def has_key(request: HTTPConnection, settings: OrchestratorSettings) -> bool:
-    """Whether the request may do everything: it carries the key, or none is set."""
-    key = settings.api_key.get_secret_value()
+def key_owner(request: HTTPConnection, settings: OrchestratorSettings) -> str | None:
+    """Whose key the request carries; LOCAL where none is asked for, None where it carries none that is right."""
+    if not settings.keys:
+        return LOCAL
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    return not key or (scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), key.encode()))
+    if scheme.lower() != "bearer":
+        return None
+    # All are compared, so that the time tells nothing of which one was nearly right.
+    right = [key for key in settings.keys if secrets.compare_digest(given.strip().encode(), key.encode())]
+    return owner_of_key(right[0]) if right else None
 
 
 BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where one is set."))
@@ -62,10 +67,10 @@ BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where o
 
 def owner_of(request: HTTPConnection, _documented: Annotated[object, BEARER] = None) -> str:
     """Who is asking. Raises Unauthorized."""
-    settings = services_of(request).settings
-    if not has_key(request, settings):
+    owner = key_owner(request, services_of(request).settings)
+    if owner is None:
         raise Unauthorized("The API key is missing or wrong. Send it as `Authorization: Bearer <key>`.")
-    return settings.key_owner
+    return owner
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]

@@ -13,7 +13,7 @@ DiptychError                    500  something went wrong here; details are in t
 ├── LinkInvalid                 403  an artifact link whose signature is wrong
 ├── Conflict                    409  the thing is no longer in a state that allows this
 ├── ToolArgumentsInvalid        422  a tool call that does not fit its schema; the model may try again
-├── Overloaded                  429  the queue is full; try again later
+├── Overloaded                  429  too much of the asker's is under way or waiting; try again later
 ├── JobFailed                   500  a worker tried and could not do it
 │   └── JobCancelled            409  somebody stopped the job
 ├── WorkerUnavailable           503  no worker of that kind is running

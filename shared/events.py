@@ -69,13 +69,17 @@ class ToolReturned(Frozen):
 
 
 class JobQueued(Frozen):
-    """A tool call became a job, committed to the ledger."""
+    """A tool call became a job, committed to the ledger. Comes again when its place in the queue changes."""
 
     type: Literal["job_queued"] = "job_queued"
     job_id: str
     kind: JobKind
     call_id: str | None = None
     """The tool call that it serves; None where no VLM asked for it."""
+    place: int | None = None
+    """In its queue: 1 is taken next. None: it waits no longer."""
+    eta_s: float | None = None
+    """When it is likely to be done, from how long such jobs took lately. None: nothing was measured yet."""
 
 
 class JobStarted(Frozen):

@@ -1,13 +1,12 @@
 """What a job is: one envelope for all kinds, and the input and output of each kind.
 
-The ledger stores these, workers claim them, the API shows them. Each kind owns its Celery task name and names its
-queue: painting and editing share one, for one process holds the painter. Searching for an input class finds every
-place that a new kind of job must touch.
+The ledger stores these, workers claim them, the API shows them. Each kind names its queue: painting and editing share
+one, for one process holds the painter. Searching for an input class finds every place that a new kind of job must
+touch.
 """
 
 import secrets
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -168,23 +167,23 @@ def check_box(box: Box, size: tuple[int, int]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Route:
-    """How a kind of job travels: its Celery queue and task, and the worker that serves it."""
+class Queue(StrEnum):
+    """Where jobs wait. The workers that serve a queue go by its name."""
 
-    queue: str
-    task: str
-    worker: str
+    DIFFUSION = "diffusion"
+    OCR = "ocr"
+
+    @property
+    def task(self) -> str:
+        """The Celery task that has a worker take the next job of this queue."""
+        return f"{self}.take_next"
 
 
-ROUTES: dict[JobKind, Route] = {
-    JobKind.GENERATE_IMAGE: Route(queue="diffusion", task="diffusion.generate_image", worker="diffusion"),
-    JobKind.EDIT_IMAGE: Route(queue="diffusion", task="diffusion.edit_image", worker="diffusion"),
-    JobKind.READ_TEXT: Route(queue="ocr", task="ocr.read_text", worker="ocr"),
+QUEUES: dict[JobKind, Queue] = {
+    JobKind.GENERATE_IMAGE: Queue.DIFFUSION,
+    JobKind.EDIT_IMAGE: Queue.DIFFUSION,
+    JobKind.READ_TEXT: Queue.OCR,
 }
-
-WORKERS = tuple(sorted({route.worker for route in ROUTES.values()}))
-"""The roles of workers."""
 
 
 class Job(Frozen):
@@ -196,16 +195,27 @@ class Job(Frozen):
     attempt: int = 0
     """Counts claims; the fencing token: only the holder of the newest attempt may commit."""
     crashes: int = 0
-    """How many of those attempts ended in silence: their worker died or hung."""
+    """How many attempts ended in silence while other jobs ran in the same worker: any of them may be to blame."""
+    crashes_alone: int = 0
+    """How many attempts ended in silence while nothing else ran: this job is to blame."""
+    alone: bool = False
+    """Whether it may only run where nothing else does: its worker died once."""
     lease_until: float | None = None
     cancel_requested: bool = False
     output: JobOutput | None = None
     error: ErrorRecord | None = None
     owner: str
     """Who asked: a digest of the API key, or `local`."""
+    reply_to: str | None = None
+    """The stream that its events go to: of the orchestrator process that follows it."""
+    trace: str | None = None
+    """W3C traceparent of the request that it serves."""
     created_at: float
     deadline: float
     started_at: float | None = None
+    """When it was claimed first."""
+    claimed_at: float | None = None
+    """When it was claimed last."""
     finished_at: float | None = None
 
     @property
@@ -213,11 +223,12 @@ class Job(Frozen):
         return self.input.kind
 
     @property
-    def route(self) -> Route:
-        return ROUTES[self.input.kind]
+    def queue(self) -> Queue:
+        return QUEUES[self.input.kind]
 
 
-def new_job(work: JobInput, *, owner: str, seconds: float) -> Job:
+def new_job(work: JobInput, *, owner: str, seconds: float, job_id: str | None = None) -> Job:
     """A queued job that must be finished within `seconds` from now."""
     now = time.time()
-    return Job(id=f"job_{secrets.token_hex(12)}", input=work, owner=owner, created_at=now, deadline=now + seconds)
+    fresh = job_id or f"job_{secrets.token_hex(12)}"
+    return Job(id=fresh, input=work, owner=owner, created_at=now, deadline=now + seconds)

@@ -1,85 +1,43 @@
-"""The record of all jobs, in SQL: SQLite in WAL mode on one machine, PostgreSQL beyond it.
+"""The record of all jobs: what is true of a job is what stands here. Celery and Redis only carry wake-ups.
 
-Celery and Redis only carry wake-ups; what is true of a job is what stands here. A job is claimed by compare-and-set
-with a lease; `attempt` is the fencing token, so of two workers that believe they hold a job only the newer commits.
-Methods block (a few milliseconds) and may be called from any thread. Knows no broker and no HTTP.
+A job is claimed by compare-and-set with a lease; `attempt` is the fencing token, so of two workers that believe they
+hold a job only the newer commits. Methods block (a few milliseconds) and may be called from any thread. Knows no
+broker and no HTTP.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
-from sqlalchemy import event
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
 
-from shared.errors import ErrorRecord, JobCancelled, NotFound
-from shared.jobs import Job, JobInput, JobOutput, JobStatus
+from shared.errors import ErrorRecord, JobCancelled, NotFound, Overloaded
+from shared.failpoints import failpoint
+from shared.job_table import ORDER, is_lost, is_waiting, job_of, jobs, start_tag
+from shared.jobs import Job, JobOutput, JobStatus, Queue
 
-metadata = sa.MetaData()
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("kind", sa.String(40), nullable=False),
-    sa.Column("status", sa.String(12), nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("crashes", sa.Integer, nullable=False),
-    sa.Column("lease_until", sa.Double),
-    sa.Column("cancel_requested", sa.Boolean, nullable=False),
-    sa.Column("input", sa.JSON, nullable=False),
-    sa.Column("output", sa.JSON),
-    sa.Column("error", sa.JSON),
-    sa.Column("owner", sa.String(80), nullable=False),
-    sa.Column("created_at", sa.Double, nullable=False),
-    sa.Column("deadline", sa.Double, nullable=False),
-    sa.Column("started_at", sa.Double),
-    sa.Column("finished_at", sa.Double),
-    sa.Column("sent_at", sa.Double),
-    sa.Column("sends", sa.Integer, nullable=False),
-    sa.Index("jobs_open", "status", "lease_until"),
-)
-input_adapter: TypeAdapter[JobInput] = TypeAdapter(JobInput)
-output_adapter: TypeAdapter[JobOutput] = TypeAdapter(JobOutput)
+FULL = "{} of your jobs for the {} worker are waiting already. Try again when some of them are done."
 
 
-class Hold(StrEnum):
-    """What a worker's heartbeat learns about its job."""
+class Held(NamedTuple):
+    """What the ledger says of a job that a worker holds."""
 
-    HELD = "held"
-    CANCEL = "cancel"
-    LOST = "lost"
-
-
-def unheld(now: float) -> sa.ColumnElement[bool]:
-    """True of open jobs that no worker holds: queued, or their holder's lease has run out."""
-    orphaned = sa.and_(jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < now)
-    return sa.or_(jobs.c.status == JobStatus.QUEUED, orphaned)
+    attempt: int
+    cancel_requested: bool
+    reply_to: str | None
 
 
-def open_engine(url: str) -> sa.Engine:
-    """An engine whose SQLite connections use WAL, fsync every commit, and wait for a busy writer."""
-    engine = sa.create_engine(url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def set_pragmas(connection: Any, _record: object) -> None:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-                connection.execute(f"PRAGMA {pragma}").close()
-
-    return engine
+HELD = (jobs.c.attempt, jobs.c.cancel_requested, jobs.c.reply_to)
 
 
 class Ledger:
-    """All reads and writes of the jobs table."""
+    """Submits jobs, and all that a worker does with one."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-
-    def create_tables(self) -> None:
-        metadata.create_all(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -89,9 +47,27 @@ class Ledger:
         with self._engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
 
-    def submit(self, job: Job) -> None:
-        row = job.model_dump(mode="json") | {"kind": job.kind, "sends": 0}
-        self._write(jobs.insert().values(row))
+    def submit(self, job: Job, bound: int | None = None) -> bool:
+        """Put a job into its queue. False: one of that id is there already; only its events go elsewhere now.
+
+        Raises:
+            Overloaded: `bound` jobs of its owner wait in that queue, where there is a bound.
+        """
+        values: dict[str, Any] = job.model_dump(mode="json") | {"kind": job.kind, "queue": job.queue}
+        own = sa.select(sa.func.count()).where(is_waiting(job.queue), jobs.c.owner == job.owner).scalar_subquery()
+        row = sa.select(*(_bound(name, value) for name, value in values.items()), start_tag(job.queue, job.owner))
+        if bound is not None:
+            row = row.where(own < bound)
+        statement = jobs.insert().from_select([*values, "start_tag"], row).returning(jobs.c.id)
+        with contextlib.suppress(IntegrityError):  # it is there already
+            with self._engine.begin() as connection:
+                new = connection.execute(statement).first() is not None
+            if new:
+                failpoint("submit.committed")
+                return True
+        if self._write(jobs.update().where(jobs.c.id == job.id).values(reply_to=job.reply_to)):
+            return False
+        raise Overloaded(FULL.format(bound, job.queue))
 
     def get(self, job_id: str) -> Job:
         """Raises NotFound."""
@@ -101,34 +77,60 @@ class Ledger:
             raise NotFound("There is no such job.")
         return job_of(row)
 
-    def mark_sent(self, job_id: str) -> None:
-        """A wake-up for the job went to the broker now."""
-        self._write(jobs.update().where(jobs.c.id == job_id).values(sent_at=time.time(), sends=jobs.c.sends + 1))
+    def claim(
+        self, queue: Queue, holder: str, lease_s: float, *, alone: bool = True, only: str | None = None
+    ) -> Job | None:
+        """Take the next job of a queue, in its fair order; None where there is none for this worker.
 
-    def claim(self, job_id: str, lease_s: float) -> Job | None:
-        """Take the job if it is queued or its holder has gone silent. None: somebody else has it, or it has ended."""
+        Args:
+            holder: this worker process, by a name that no other ever has.
+            alone: nothing else runs in this process, so that the job may be one that must run alone. One that must
+                is not passed over: where it is next and cannot be taken, nothing is.
+            only: the id of the one job that is meant.
+        """
         now = time.time()
-        taken = {
+        waiting = [is_waiting(queue), jobs.c.deadline > now]
+        if only is not None:
+            waiting.append(jobs.c.id == only)
+        # SKIP LOCKED: of several workers at once on PostgreSQL each takes another job. SQLite has one writer.
+        following = sa.select(jobs.c.id).where(*waiting).order_by(*ORDER).limit(1).with_for_update(skip_locked=True)
+        taking = jobs.update().where(jobs.c.id == following.scalar_subquery(), jobs.c.status == JobStatus.QUEUED)
+        if not alone:
+            taking = taking.where(jobs.c.alone.is_(False))
+        values = {
             "status": JobStatus.RUNNING,
             "attempt": jobs.c.attempt + 1,
-            "crashes": jobs.c.crashes + sa.case((jobs.c.status == JobStatus.RUNNING, 1), else_=0),
+            "holder": holder,
             "lease_until": now + lease_s,
             "started_at": sa.func.coalesce(jobs.c.started_at, now),
+            "claimed_at": now,
         }
-        statement = jobs.update().where(jobs.c.id == job_id, unheld(now), jobs.c.deadline > now).values(taken)
         with self._engine.begin() as connection:
-            row = connection.execute(statement.returning(jobs)).mappings().first()
-        return None if row is None else job_of(row)
-
-    def renew(self, job_id: str, attempt: int, lease_s: float) -> Hold:
-        """Prolong the lease of this attempt, and learn whether to go on."""
-        lease = {"lease_until": time.time() + lease_s}
-        statement = jobs.update().where(*self._held(job_id, attempt)).values(lease).returning(jobs.c.cancel_requested)
-        with self._engine.begin() as connection:
-            row = connection.execute(statement).first()
+            row = connection.execute(taking.values(values).returning(jobs)).mappings().first()
+            failpoint("claim.written")
         if row is None:
-            return Hold.LOST
-        return Hold.CANCEL if row.cancel_requested else Hold.HELD
+            return None
+        failpoint("claim.committed")
+        return job_of(row)
+
+    def must_run_alone(self, queue: Queue) -> bool:
+        """Whether the next job of a queue is one that must run alone."""
+        following = sa.select(jobs.c.alone).where(is_waiting(queue), jobs.c.deadline > time.time())
+        with self._engine.connect() as connection:
+            return bool(connection.execute(following.order_by(*ORDER).limit(1)).scalar())
+
+    def held(self, holder: str) -> dict[str, Held]:
+        """The jobs that a worker process holds, by id."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(jobs.c.id, *HELD).where(*_of_holder(holder))).all()
+        return {row[0]: Held(*row[1:]) for row in rows}
+
+    def renew(self, holder: str, lease_s: float) -> dict[str, Held]:
+        """The same, with all their leases prolonged."""
+        lease = jobs.update().where(*_of_holder(holder)).values(lease_until=time.time() + lease_s)
+        with self._engine.begin() as connection:
+            rows = connection.execute(lease.returning(jobs.c.id, *HELD)).all()
+        return {row[0]: Held(*row[1:]) for row in rows}
 
     def finish(self, job_id: str, attempt: int, output: JobOutput) -> bool:
         """Commit the result. False: this attempt no longer holds the job, and nothing was changed."""
@@ -138,32 +140,31 @@ class Ledger:
         """Commit a failure (or CANCELLED), fenced like finish()."""
         return self._end(job_id, attempt, status, error=error.model_dump())
 
+    def hand_back(self, job_id: str, attempt: int) -> bool:
+        """Give up a job without blame, for another worker to begin anew. Fenced like finish()."""
+        waiting = {"status": JobStatus.QUEUED, "holder": None, "lease_until": None}
+        return self._write(jobs.update().where(*_held(job_id, attempt)).values(waiting)) == 1
+
     def cancel(self, job_id: str) -> Job:
-        """End a queued job now; ask the holder of a running one to stop. A finished job stays as it is."""
+        """End a waiting job now; ask the holder of a running one to stop. A finished job stays as it is."""
         self.end_open(job_id, JobCancelled().record, JobStatus.CANCELLED)
         running = (jobs.c.id == job_id, jobs.c.status == JobStatus.RUNNING)
         self._write(jobs.update().where(*running).values(cancel_requested=True))
         return self.get(job_id)
 
     def end_open(self, job_id: str, error: ErrorRecord, status: JobStatus = JobStatus.FAILED) -> bool:
-        """End a job that nobody holds: queued, or with an expired lease. False: it is held, or has ended."""
+        """End a job that nobody holds: waiting, or with an expired lease. False: it is held, or has ended."""
         now = time.time()
+        unheld = sa.or_(jobs.c.status == JobStatus.QUEUED, is_lost(now))
         values = {"status": status, "error": error.model_dump(), "finished_at": now, "lease_until": None}
-        return self._write(jobs.update().where(jobs.c.id == job_id, unheld(now)).values(values)) == 1
+        return self._write(jobs.update().where(jobs.c.id == job_id, unheld).values(values)) == 1
 
-    def list_unheld(self) -> list[tuple[Job, float | None, int]]:
-        """Open jobs that nobody holds, oldest first, each with when its wake-up was last sent and how often."""
-        wanted = sa.select(jobs).where(unheld(time.time())).order_by(jobs.c.created_at)
-        with self._engine.connect() as connection:
-            rows = connection.execute(wanted).mappings().all()
-        return [(job_of(row), row["sent_at"], row["sends"]) for row in rows]
-
-    def _held(self, job_id: str, attempt: int) -> Sequence[sa.ColumnElement[bool]]:
-        return jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING
-
-    def _end(self, job_id: str, attempt: int, status: JobStatus, **values: object) -> bool:
+    def _end(self, job_id: str, attempt: int, status: JobStatus, **values: Any) -> bool:
+        failpoint("commit.before")
         ended = values | {"status": status, "finished_at": time.time(), "lease_until": None}
-        return self._write(jobs.update().where(*self._held(job_id, attempt)).values(ended)) == 1
+        done = self._write(jobs.update().where(*_held(job_id, attempt)).values(ended)) == 1
+        failpoint("commit.committed")
+        return done
 
     def _write(self, statement: sa.Insert | sa.Update) -> int:
         with self._engine.begin() as connection:
@@ -171,12 +172,15 @@ class Ledger:
         return result.rowcount if isinstance(result, CursorResult) else 0
 
 
-def job_of(row: sa.RowMapping) -> Job:
-    """A row as the envelope that the rest of the house knows."""
-    own = {name: row[name] for name in Job.model_fields if name not in ("input", "output", "error")}
-    return Job(
-        **own,
-        input=input_adapter.validate_python(row["input"]),
-        output=row["output"] and output_adapter.validate_python(row["output"]),
-        error=row["error"] and ErrorRecord.model_validate(row["error"]),
-    )
+def _held(job_id: str, attempt: int) -> Sequence[sa.ColumnElement[bool]]:
+    return jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING
+
+
+def _of_holder(holder: str) -> Sequence[sa.ColumnElement[bool]]:
+    return jobs.c.holder == holder, jobs.c.status == JobStatus.RUNNING
+
+
+def _bound(name: str, value: object) -> sa.ColumnElement[Any]:
+    """A value of a row that is inserted as a query's result, where a bare NULL has no type."""
+    kind = jobs.c[name].type
+    return sa.cast(sa.null(), kind) if value is None else sa.literal(value, kind)

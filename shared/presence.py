@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 from pydantic import ValidationError
 
-from shared.jobs import Frozen
+from shared.jobs import Frozen, Queue
 
 LIFETIME_S = 6
 RENEW_S = 2.0
@@ -20,12 +20,14 @@ RENEW_S = 2.0
 class WorkerPresence(Frozen):
     """One live worker process."""
 
-    worker: str
-    """The role, as in Route.worker: `diffusion` or `ocr`."""
+    worker: Queue
+    """The queue that it serves."""
     host: str
     pid: int
     model: str
     device: str
+    slots: int
+    """How many jobs it runs side by side."""
     since: float
 
 
@@ -34,9 +36,9 @@ def key_of(worker: str, host: str, pid: int | str) -> str:
     return f"diptych:workers:{worker}:{host}:{pid}"
 
 
-def this_worker(worker: str, model: str, device: str) -> WorkerPresence:
-    host = socket.gethostname()
-    return WorkerPresence(worker=worker, host=host, pid=os.getpid(), model=model, device=device, since=time.time())
+def this_worker(worker: Queue, model: str, device: str, slots: int = 1) -> WorkerPresence:
+    host, pid = socket.gethostname(), os.getpid()
+    return WorkerPresence(worker=worker, host=host, pid=pid, model=model, device=device, slots=slots, since=time.time())
 
 
 def announce(client: redis.Redis, presence: WorkerPresence) -> None:

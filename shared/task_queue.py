@@ -1,11 +1,11 @@
-"""Celery as this house uses it: a wake-up that carries a job's id, JSON only, no results, no retries of its own.
+"""Celery as this house uses it: a wake-up for a queue, with a job's id, JSON only, no results, no retries of its own.
 
 Loss and repetition of messages are the ledger's to mend, so early acknowledgement is right and time limits are ours.
 """
 
 from celery import Celery
 
-from shared.jobs import ROUTES
+from shared.jobs import Queue
 
 
 def make_celery(redis_url: str) -> Celery:
@@ -15,7 +15,7 @@ def make_celery(redis_url: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_routes={route.task: {"queue": route.queue} for route in ROUTES.values()},
+        task_routes={queue.task: {"queue": queue.value} for queue in Queue},
         worker_prefetch_multiplier=1,
         worker_send_task_events=True,
         task_send_sent_event=True,

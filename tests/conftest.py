@@ -27,9 +27,12 @@ from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
+from shared.database import metadata, open_engine
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine, TextRead
-from shared.ledger import Ledger, open_engine
+from shared.ledger import Ledger
 from workers.job_run import JobRunner
+
+pytest_plugins = ["tests.databases"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,42 +58,38 @@ class ListSink:
     """Takes a runner's events and hands them on."""
 
     def __init__(self, emit: Callable) -> None:
-        self.append = emit
+        self._emit = emit
+
+    def append(self, stream, event):
+        self._emit(event)
 
 
 @pytest.fixture
 def engine(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+    metadata.create_all(engine)  # what all migrations together make: tests/orchestrator/test_migrating.py
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
 def ledger(engine):
-    ledger = Ledger(engine)
-    ledger.create_tables()
-    return ledger
+    return Ledger(engine)
 
 
 @pytest.fixture
 def file_records(engine):
-    records = FileRecords(engine)
-    records.create_tables()
-    return records
+    return FileRecords(engine)
 
 
 @pytest.fixture
 def response_records(engine):
-    records = ResponseRecords(engine)
-    records.create_tables()
-    return records
+    return ResponseRecords(engine)
 
 
 @pytest.fixture
 def conversation_records(engine, response_records):
-    records = ConversationRecords(engine)
-    records.create_tables()
-    return records
+    return ConversationRecords(engine)
 
 
 @pytest.fixture
@@ -144,9 +143,7 @@ def links():
 
 @pytest.fixture
 def idempotency(engine, store):
-    records = IdempotencyRecords(engine, store)
-    records.create_tables()
-    return records
+    return IdempotencyRecords(engine, store)
 
 
 @pytest.fixture

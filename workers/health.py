@@ -9,7 +9,7 @@ import sys
 import redis
 from redis.exceptions import RedisError
 
-from shared.jobs import WORKERS
+from shared.jobs import Queue
 from shared.presence import key_of
 from workers.settings import WorkerSettings
 
@@ -20,8 +20,8 @@ def is_announced(client: redis.Redis, role: str, host: str) -> bool:
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or sys.argv[1] not in WORKERS:
-        sys.exit(f"Usage: python -m workers.health {'|'.join(WORKERS)}")
+    if len(sys.argv) != 2 or sys.argv[1] not in list(Queue):
+        sys.exit(f"Usage: python -m workers.health {'|'.join(Queue)}")
     settings = WorkerSettings.from_environment()
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
     try:

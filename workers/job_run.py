@@ -1,138 +1,121 @@
-"""The life of one job in a worker: claim, heartbeat, events, cancel, commit.
+"""The life of one job in a worker: claim, events, cancel, commit.
 
 A service is a generator that knows none of this: it yields what happens and, at last, the job's output. Whatever
 goes wrong ends in the ledger as a failure with a sentence, or, where the lease was lost, in nothing at all.
 """
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from types import TracebackType
-from typing import Protocol, Self
+from functools import partial
+from typing import Protocol
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
-from shared.errors import DeadlineExceeded, DiptychError, JobCancelled
+from shared.errors import DiptychError, JobCancelled
 from shared.events import JobEvent, JobFailed, JobFinished, JobPreview, JobProgress, JobStarted
-from shared.jobs import GeneratedImage, Job, JobStatus, TextRead
-from shared.ledger import Hold, Ledger
+from shared.jobs import GeneratedImage, Job, JobKind, JobStatus, Queue, TextRead
+from shared.ledger import Ledger
+from workers.door import Door
+from workers.holds import HandedBack, Hold, Holds, LeaseLost
 
-CHECK_EVERY_S = 0.2
 log = logging.getLogger(__name__)
 
 Happening = JobProgress | JobPreview | GeneratedImage | TextRead
 Perform = Callable[[Job], Generator[Happening, None, None]]
 
 
-class LeaseLost(Exception):
-    """Another worker may hold the job now: stop, and change nothing."""
-
-
-class Heartbeat:
-    """Renews the lease of a claimed job from a thread of its own, so that a long step does not lose it."""
-
-    def __init__(self, ledger: Ledger, job: Job, lease_s: float) -> None:
-        self._ledger, self._job, self._lease_s = ledger, job, lease_s
-        self._hold = Hold.HELD
-        self._renewed_at = time.monotonic()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.id}", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def check(self) -> None:
-        """To be called between steps; asks the ledger at most every CHECK_EVERY_S.
-
-        Raises:
-            LeaseLost, JobCancelled, DeadlineExceeded: the reasons not to go on.
-        """
-        if time.monotonic() - self._renewed_at > CHECK_EVERY_S:
-            self._renew()
-        if self._hold is Hold.LOST or time.monotonic() - self._renewed_at > self._lease_s:
-            raise LeaseLost
-        if self._hold is Hold.CANCEL:
-            raise JobCancelled
-        if time.time() > self._job.deadline:
-            raise DeadlineExceeded("The job took longer than it may. Ask for fewer steps or a smaller picture.")
-
-    def _beat(self) -> None:
-        while not self._stop.wait(self._lease_s / 3):
-            self._renew()
-
-    def _renew(self) -> None:
-        try:
-            self._hold = self._ledger.renew(self._job.id, self._job.attempt, self._lease_s)
-            self._renewed_at = time.monotonic()
-        except SQLAlchemyError as error:  # the lease still runs; the next beat may get through
-            log.warning("the ledger did not answer a heartbeat of %s: %s", self._job.id, error)
-
-
 class EventSink(Protocol):
     """Where events go: the event log, or a list in a test."""
 
-    def append(self, event: JobEvent) -> None:
+    def append(self, stream: str, event: JobEvent) -> None:
         """Raises redis.RedisError where the event cannot be sent."""
         ...
 
 
 class JobRunner:
-    """Runs jobs by id. One per worker process; `run` is called from many threads."""
+    """Runs jobs. One per worker process; its methods are called from many threads."""
 
     def __init__(self, ledger: Ledger, events: EventSink, lease_s: float) -> None:
         self._ledger, self._events, self._lease_s = ledger, events, lease_s
+        self._holds, self._door = Holds(ledger, lease_s), Door()
+        self._closed = False
+
+    def run_next(self, queue: Queue, performs: Mapping[JobKind, Perform]) -> None:
+        """Claim the next job of a queue, do it, commit its end. Does nothing where none waits."""
+
+        def claim(alone: bool) -> Job | None:
+            if self._closed:
+                return None
+            return self._ledger.claim(queue, self._holds.holder, self._lease_s, alone=alone)
+
+        def must_be_alone() -> bool:
+            return not self._closed and self._ledger.must_run_alone(queue)
+
+        with self._door.enter(claim, must_be_alone) as job:
+            if job is not None:
+                self._run(job, performs[job.kind])
 
     def run(self, job_id: str, perform: Perform) -> None:
-        """Claim the job, do it, commit its end. A job that is taken or ended already is left alone."""
-        job = self._ledger.claim(job_id, self._lease_s)
-        if job is None:
-            log.info("%s is not free, nothing to do", job_id)
-            return
-        log.info("%s attempt %d started", job.id, job.attempt)
-        self._emit(JobStarted(job_id=job.id, attempt=job.attempt))
-        try:
-            output = self._perform(job, perform)
-            if self._ledger.finish(job.id, job.attempt, output):
-                self._emit(JobFinished(job_id=job.id, output=output))
-                log.info("%s attempt %d done in %.2f s", job.id, job.attempt, output.seconds)
-        except LeaseLost:
-            log.warning("%s attempt %d lost its lease; its result is dropped", job.id, job.attempt)
-        except JobCancelled as error:
-            self._fail(job, error, JobStatus.CANCELLED)
-        except DiptychError as error:
-            self._fail(job, error, JobStatus.FAILED)
-        except Exception:
-            log.exception("%s attempt %d failed", job.id, job.attempt)
-            self._fail(job, DiptychError("The worker failed at this job. Its log has the details."), JobStatus.FAILED)
+        """The same for one certain job. One that is taken or has ended is left alone."""
+        queue = self._ledger.get(job_id).queue
+        job = self._ledger.claim(queue, self._holds.holder, self._lease_s, only=job_id)
+        if job is not None:
+            self._run(job, perform)
 
-    def _perform(self, job: Job, perform: Perform) -> GeneratedImage | TextRead:
+    def close(self) -> None:
+        """Claim nothing more."""
+        self._closed = True
+
+    def hand_back(self) -> None:
+        """Have all jobs end at their next step and wait for another worker."""
+        self._holds.hand_back()
+
+    def _run(self, job: Job, perform: Perform) -> None:
+        log.info("%s attempt %d started", job.id, job.attempt)
+        with self._holds.hold(job) as hold:
+            emit = partial(self._emit, hold)
+            emit(JobStarted(job_id=job.id, attempt=job.attempt))
+            try:
+                output = self._perform(job, perform, hold)
+                if self._ledger.finish(job.id, job.attempt, output):
+                    emit(JobFinished(job_id=job.id, output=output))
+                    log.info("%s attempt %d done in %.2f s", job.id, job.attempt, output.seconds)
+            except LeaseLost:
+                log.warning("%s attempt %d lost its lease; its result is dropped", job.id, job.attempt)
+            except HandedBack:
+                self._ledger.hand_back(job.id, job.attempt)
+                log.info("%s attempt %d handed back", job.id, job.attempt)
+            except JobCancelled as error:
+                self._fail(job, error, emit, JobStatus.CANCELLED)
+            except DiptychError as error:
+                self._fail(job, error, emit)
+            except Exception:
+                log.exception("%s attempt %d failed", job.id, job.attempt)
+                self._fail(job, DiptychError("The worker failed at this job. Its log has the details."), emit)
+
+    def _perform(self, job: Job, perform: Perform, hold: Hold) -> GeneratedImage | TextRead:
         """Drive the service; closing its generator is how a job stops between two steps."""
-        with Heartbeat(self._ledger, job, self._lease_s) as heartbeat, closing(perform(job)) as happenings:
+        with closing(perform(job)) as happenings:
             for happening in happenings:
-                heartbeat.check()
+                hold.check()
                 if isinstance(happening, GeneratedImage | TextRead):
                     return happening
-                self._emit(happening)
+                self._emit(hold, happening)
         raise RuntimeError("the service ended without a result")
 
-    def _fail(self, job: Job, error: DiptychError, status: JobStatus) -> None:
+    def _fail(
+        self, job: Job, error: DiptychError, emit: Callable[[JobEvent], None], status: JobStatus = JobStatus.FAILED
+    ) -> None:
         if self._ledger.fail(job.id, job.attempt, error.record, status):
-            self._emit(JobFailed(job_id=job.id, error=error.record))
+            emit(JobFailed(job_id=job.id, error=error.record))
         log.info("%s attempt %d ended: %s", job.id, job.attempt, error.code)
 
-    def _emit(self, event: JobEvent) -> None:
+    def _emit(self, hold: Hold, event: JobEvent) -> None:
         """Best effort: without Redis nobody sees the progress, but the job's end still stands in the ledger."""
+        if hold.reply_to is None:
+            return  # nobody follows it
         try:
-            self._events.append(event)
+            self._events.append(hold.reply_to, event)
         except RedisError as error:
             log.warning("an event of %s could not be sent: %s", event.job_id, error)

@@ -1,4 +1,4 @@
-"""A worker process: Celery consumes one queue on threads; each message is the id of a job that the runner then does.
+"""A worker process: Celery consumes one queue on threads; each message has the runner do the queue's next job.
 
 The one place where a worker's objects are wired together. Models are loaded before this is called, so a worker that
 consumes is a worker that is ready.
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import redis
 from celery import Celery
+from celery.signals import worker_shutting_down
 from redis.exceptions import RedisError
 
+from shared.database import open_engine
 from shared.event_log import EventWriter
-from shared.jobs import ROUTES, JobKind
-from shared.ledger import Ledger, open_engine
+from shared.jobs import QUEUES, JobKind, Queue
+from shared.ledger import Ledger
 from shared.presence import RENEW_S, WorkerPresence, announce, this_worker, withdraw
 from shared.task_queue import make_celery
 from workers.job_run import JobRunner, Perform
@@ -34,23 +36,29 @@ class Work:
 
 
 def serve(work: Work, settings: WorkerSettings) -> None:
-    """Consume until SIGTERM, which lets running jobs end first."""
+    """Consume until SIGTERM. Running jobs have `worker_stop_s` to end then; what is left is handed back."""
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
     ledger = Ledger(open_engine(settings.ledger_url))
     runner = JobRunner(ledger, EventWriter(client), settings.lease_s)
     app = make_celery(settings.redis_url)
-    for kind, perform in work.performs.items():
-        register(app, runner, kind, perform)
-    route = ROUTES[next(iter(work.performs))]  # all kinds of one role come on one queue
-    presence = this_worker(route.worker, work.model, work.device)
-    with present(client, presence):
+    (queue,) = {QUEUES[kind] for kind in work.performs}
+    register(app, runner, queue, work.performs)
+    hand_back = threading.Timer(settings.worker_stop_s, runner.hand_back)
+    hand_back.daemon = True
+
+    @worker_shutting_down.connect
+    def stop(**_: object) -> None:
+        runner.close()
+        hand_back.start()
+
+    with present(client, this_worker(queue, work.model, work.device, settings.worker_threads)):
         app.worker_main(
             [
                 "worker",
                 "--pool=threads",
                 f"--concurrency={settings.worker_threads}",
-                f"--queues={route.queue}",
-                f"--hostname={route.worker}-{os.getpid()}@{socket.gethostname()}",
+                f"--queues={queue}",
+                f"--hostname={queue}-{os.getpid()}@{socket.gethostname()}",
                 "--without-gossip",
                 "--without-mingle",
                 "--loglevel=INFO",
@@ -59,12 +67,12 @@ def serve(work: Work, settings: WorkerSettings) -> None:
     ledger.close()
 
 
-def register(app: Celery, runner: JobRunner, kind: JobKind, perform: Perform) -> None:
-    """Have the worker take jobs of this kind."""
+def register(app: Celery, runner: JobRunner, queue: Queue, performs: Mapping[JobKind, Perform]) -> None:
+    """Have the worker take a job of this queue for each wake-up: the next one, which need not be the one it names."""
 
-    @app.task(name=ROUTES[kind].task)
-    def run_job(job_id: str) -> None:
-        runner.run(job_id, perform)
+    @app.task(name=queue.task)
+    def take_next(job_id: str) -> None:
+        runner.run_next(queue, performs)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.wiring import Services, ServicesDep
 from shared.errors import DiptychError
-from shared.jobs import WORKERS
+from shared.jobs import Queue
 from shared.presence import live_workers
 
 router = APIRouter()
@@ -76,7 +76,7 @@ async def _workers(services: Services) -> dict[str, Part]:
     except (RedisError, OSError, TimeoutError):
         alive = []
     parts: dict[str, Part] = {}
-    for role in WORKERS:
+    for role in Queue:
         mine = [f"{worker.model} on {worker.device}" for worker in alive if worker.worker == role]
         parts[f"worker-{role}"] = Part(ok=bool(mine), detail=", ".join(mine) or "none is running")
     return parts

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
 from shared.errors import Conflict, ErrorRecord, NotFound
-from shared.jobs import GeneratedImage, Job, JobInput, JobKind, JobOutput, JobStatus
+from shared.jobs import GeneratedImage, Job, JobInput, JobKind, JobOutput, JobStatus, Queue
 
 router = APIRouter()
 
@@ -19,10 +19,11 @@ class JobObject(BaseModel):
     id: str
     object: Literal["diptych.job"] = "diptych.job"
     kind: JobKind
-    queue: str
+    queue: Queue
     status: JobStatus
     attempt: int
     crashes: int
+    crashes_alone: int
     cancel_requested: bool
     input: JobInput
     output: JobOutput | None
@@ -48,7 +49,7 @@ def _shown(job: Job, services: Services) -> JobObject:
     return JobObject(
         **{name: getattr(job, name) for name in JobObject.model_fields.keys() & Job.model_fields.keys()},
         kind=job.kind,
-        queue=job.route.queue,
+        queue=job.queue,
         url=None if made is None else services.links.link(made),
     )
 

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.links import MARKDOWN_IMAGE
+from shared.database import metadata
 
 OPENING_CHARS = 60
-metadata = sa.MetaData()
 conversations = sa.Table(
     "conversations",
     metadata,

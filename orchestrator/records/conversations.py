@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.records.conversation_tables import conversations, folded, items, memory, metadata
+from orchestrator.records.conversation_tables import conversations, folded, items, memory
 from orchestrator.records.paging import page_of
 from orchestrator.records.responses import responses
 from shared.errors import Conflict, NotFound
@@ -46,9 +46,6 @@ class ConversationRecords:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-
-    def create_tables(self) -> None:
-        metadata.create_all(self._engine)
 
     def get(self, conversation_id: str, owner: str) -> ConversationRecord:
         """Raises NotFound."""

@@ -10,10 +10,10 @@ from typing import Literal
 import sqlalchemy as sa
 
 from orchestrator.records.paging import page_of
+from shared.database import metadata
 from shared.errors import NotFound
 from shared.jobs import Frozen
 
-metadata = sa.MetaData()
 files = sa.Table(
     "files",
     metadata,
@@ -52,9 +52,6 @@ class FileRecords:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-
-    def create_tables(self) -> None:
-        metadata.create_all(self._engine)
 
     def add(self, record: FileRecord) -> None:
         """Also forgets whatever has expired by now, of all owners."""

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from shared.artifacts import ArtifactStore
+from shared.database import metadata
 
-metadata = sa.MetaData()
 keys = sa.Table(
     "idempotency_keys",
     metadata,
@@ -68,9 +68,6 @@ class IdempotencyRecords:
     def __init__(self, engine: sa.Engine, store: ArtifactStore) -> None:
         self._engine = engine
         self._store = store
-
-    def create_tables(self) -> None:
-        metadata.create_all(self._engine)
 
     def claim(self, owner: str, key: str, fingerprint: str, lease_s: float) -> Claim | Answer | Running | Mismatch:
         """Take the key for a request, or learn what became of the first request that carried it."""

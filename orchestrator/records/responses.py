@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.items import Item
+from shared.database import metadata
 from shared.errors import NotFound
 from shared.jobs import Frozen
 
-metadata = sa.MetaData()
 responses = sa.Table(
     "responses",
     metadata,
@@ -75,9 +75,6 @@ class ResponseRecords:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-
-    def create_tables(self) -> None:
-        metadata.create_all(self._engine)
 
     def add(self, record: ResponseRecord, new_input: Sequence[Body], beside: Beside | None = None) -> None:
         """A response that begins; `new_input` are the input items that it brought in itself."""

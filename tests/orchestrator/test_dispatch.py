@@ -9,19 +9,18 @@ import pytest
 import redis
 import redis.asyncio
 
-from orchestrator.dispatch import CeleryJobDispatcher
-from orchestrator.reconciler import Reconciler, is_due
-from shared.errors import WorkerUnavailable
+from orchestrator.dispatching import open_dispatcher
+from orchestrator.settings import OrchestratorSettings
+from shared.errors import Overloaded, WorkerUnavailable
 from shared.event_log import EventReader, EventWriter
 from shared.events import JobProgress, JobStarted
-from shared.jobs import GenerateImage, JobStatus, new_job
+from shared.jobs import GenerateImage, JobStatus, Queue, new_job
 from shared.presence import announce, this_worker
-from shared.task_queue import make_celery
 from workers.job_run import JobRunner
 
 
-def fresh_job(seconds=30.0):
-    return new_job(GenerateImage(prompt="a cat", seed=1), owner="local", seconds=seconds)
+def fresh_job(seconds=30.0, owner="local"):
+    return new_job(GenerateImage(prompt="a cat", seed=1), owner=owner, seconds=seconds)
 
 
 @pytest.fixture
@@ -33,22 +32,23 @@ def client(redis_url):
 
 
 @pytest.fixture
-def celery(redis_url):
-    app = make_celery(redis_url)
-    yield app
-    app.close()
+def dispatching(redis_url, client, ledger, engine):
+    """A context manager: a dispatcher with all that runs beside it."""
 
-
-@pytest.fixture
-def dispatching(celery, client, redis_url, ledger):
     @contextlib.asynccontextmanager
-    async def dispatching(grace_s=10.0):
-        asynchronous = redis.asyncio.Redis.from_url(redis_url, socket_timeout=15)
-        async with EventReader(asynchronous) as events:
-            yield CeleryJobDispatcher(celery, ledger, events, asynchronous, grace_s)
+    async def dispatching(url=redis_url, **settings):
+        asynchronous = redis.asyncio.Redis.from_url(url, socket_timeout=15)
+        made = OrchestratorSettings(redis_url=url, **settings)
+        async with open_dispatcher(made, engine, ledger, asynchronous) as dispatcher:
+            yield dispatcher
         await asynchronous.aclose()
 
     return dispatching
+
+
+@pytest.fixture
+def painter_lives(client):
+    announce(client, this_worker(Queue.DIFFUSION, "m", "cpu", slots=2))
 
 
 async def collect(events):
@@ -63,8 +63,9 @@ async def woken(client):
     return message
 
 
-async def test_the_message_carries_the_id_and_the_events_come_back(dispatching, client, ledger, performed):
-    announce(client, this_worker("diffusion", "m", "cpu"))
+async def test_the_message_carries_the_id_and_the_events_come_back(
+    dispatching, client, ledger, performed, painter_lives
+):
     runner = JobRunner(ledger, EventWriter(client), lease_s=15)
     job = fresh_job()
     async with dispatching() as dispatcher:
@@ -79,11 +80,9 @@ async def test_the_message_carries_the_id_and_the_events_come_back(dispatching, 
     assert ledger.get(job.id).status is JobStatus.DONE
 
 
-async def test_an_end_without_events_is_found_in_the_ledger(dispatching, ledger, client, performed):
-    announce(client, this_worker("diffusion", "m", "cpu"))
-
+async def test_an_end_without_events_is_found_in_the_ledger(dispatching, ledger, client, performed, painter_lives):
     class Deaf:
-        def append(self, event):
+        def append(self, stream, event):
             raise redis.ConnectionError
 
     job = fresh_job()
@@ -94,9 +93,23 @@ async def test_an_end_without_events_is_found_in_the_ledger(dispatching, ledger,
         assert [event.type for event in await following] == ["job_queued", "job_finished"]
 
 
+async def test_a_job_that_is_asked_for_again_is_followed_and_not_done_again(
+    dispatching, ledger, client, performed, painter_lives
+):
+    job = fresh_job()
+    async with dispatching() as dispatcher:
+        first = asyncio.ensure_future(collect(dispatcher.run(job)))
+        await woken(client)
+        await asyncio.to_thread(JobRunner(ledger, EventWriter(client), 15).run, job.id, performed)
+        ended = (await first)[-1]
+        again = await collect(dispatcher.run(job))
+    assert (again[0].type, again[0].place, again[1:]) == ("job_queued", None, [ended])
+    assert ledger.get(job.id).attempt == 1
+
+
 async def test_without_a_worker_the_job_ends_and_says_what_to_do(dispatching, ledger):
     job = fresh_job()
-    async with dispatching(grace_s=0.1) as dispatcher:
+    async with dispatching(worker_grace_s=0.1) as dispatcher:
         with pytest.raises(WorkerUnavailable) as raised:
             async for _ in dispatcher.run(job):
                 pass
@@ -104,28 +117,61 @@ async def test_without_a_worker_the_job_ends_and_says_what_to_do(dispatching, le
     assert ledger.get(job.id).error.code == "worker_unavailable"
 
 
-async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching, client, ledger):
-    announce(client, this_worker("diffusion", "m", "cpu"))
+async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching, client, ledger, painter_lives):
     writer, job, seen = EventWriter(client), fresh_job(), []
     async with dispatching() as dispatcher:
         async for event in dispatcher.run(job):
             seen.append(event)
             if event.type == "job_queued":
-                writer.append(JobStarted(job_id=job.id, attempt=2))
-                writer.append(JobProgress(job_id=job.id, attempt=1, step=9, total=9))
-                writer.append(JobProgress(job_id=job.id, attempt=2, step=1, total=9))
+                stream = ledger.get(job.id).reply_to
+                writer.append(stream, JobStarted(job_id=job.id, attempt=2))
+                writer.append(stream, JobProgress(job_id=job.id, attempt=1, step=9, total=9))
+                writer.append(stream, JobProgress(job_id=job.id, attempt=2, step=1, total=9))
             if event.type == "job_progress":
                 ledger.cancel(job.id)
     assert [event.step for event in seen if event.type == "job_progress"] == [1]
     assert seen[-1].error.code == "job_cancelled"
 
 
-async def test_many_jobs_are_followed_through_one_connection(redis_url, client):
+async def test_a_waiting_job_tells_its_place_and_when_it_is_likely_done(
+    dispatching, ledger, client, performed, painter_lives
+):
+    runner = JobRunner(ledger, EventWriter(client), lease_s=15)
+    jobs = [fresh_job() for _ in range(3)]
+    async with dispatching() as dispatcher:
+        runs = [dispatcher.run(job) for job in jobs]
+        queued = [await anext(run) for run in runs]
+        assert [(event.place, event.eta_s) for event in queued] == [(1, None), (2, None), (3, None)]
+        await asyncio.to_thread(runner.run, jobs[0].id, performed)
+        rest = asyncio.ensure_future(collect(runs[2]))
+        moved = await asyncio.wait_for(anext(runs[1]), 5)
+        assert (moved.type, moved.place) == ("job_queued", 1)
+        assert 0 <= moved.eta_s < 30
+        for job in jobs:
+            ledger.cancel(job.id)
+        assert (await rest)[-1].error.code == "job_cancelled"
+        assert (await collect(runs[0]))[-1].type == "job_finished"
+        await runs[1].aclose()
+
+
+async def test_a_full_queue_refuses_the_next_job_of_that_key(dispatching, painter_lives):
+    async with dispatching(max_queued=1) as dispatcher:
+        waiting = dispatcher.run(fresh_job())
+        await anext(waiting)
+        with pytest.raises(Overloaded, match="of your jobs"):
+            await anext(dispatcher.run(fresh_job()))
+        other = dispatcher.run(fresh_job(owner="other"))
+        assert (await anext(other)).place == 2
+        await waiting.aclose()
+        await other.aclose()
+
+
+async def test_many_jobs_are_followed_through_one_stream(redis_url, client):
     asynchronous = redis.asyncio.Redis.from_url(redis_url, socket_timeout=15)
     writer = EventWriter(client)
 
     async def first_events(reader, job_id):
-        async with reader.follow(job_id) as queue:
+        with reader.follow(job_id) as queue:
             return [(await asyncio.wait_for(queue.get(), 5)).step for _ in range(3)]
 
     async with EventReader(asynchronous) as reader:
@@ -133,49 +179,16 @@ async def test_many_jobs_are_followed_through_one_connection(redis_url, client):
         await asyncio.sleep(0)
         for step in range(3):
             for n in range(30):
-                writer.append(JobProgress(job_id=f"job_{n}", attempt=1, step=step, total=3))
+                writer.append(reader.stream, JobProgress(job_id=f"job_{n}", attempt=1, step=step, total=3))
         assert await asyncio.gather(*waiting) == [[0, 1, 2]] * 30
-    assert 0 < client.ttl("diptych:events:job_0") <= 3600
+        assert 0 < client.ttl(reader.stream) <= 3600
     await asynchronous.aclose()
 
 
-def test_wake_ups_are_damped():
+async def test_a_broker_that_is_away_keeps_nobody_waiting(dispatching, ledger, unused_tcp_port):
     job = fresh_job()
-    assert is_due(job, None, 0, now=100)
-    assert not is_due(job, 100, 1, now=104)
-    assert is_due(job, 100, 1, now=106)
-    assert not is_due(job, 100, 3, now=115)
-    assert is_due(job, 100, 30, now=161)
-    orphan = job.model_copy(update={"status": JobStatus.RUNNING, "lease_until": 103.0})
-    assert is_due(orphan, 100, 1, now=104)
-
-
-def test_the_reconciler_sends_lost_jobs_again_and_only_now_and_then(celery, client, ledger):
-    job = fresh_job()
-    ledger.submit(job)
-    reconciler = Reconciler(celery, ledger, max_attempts=3)
-    for _ in range(5):
-        reconciler.reconcile()
-    assert client.llen("diffusion") == 1
-
-
-def test_the_reconciler_ends_what_is_late_or_crashed_too_often(celery, client, ledger):
-    late, crashing = fresh_job(seconds=-1), fresh_job()
-    for job in (late, crashing):
-        ledger.submit(job)
-    for attempt in (1, 2, 3):
-        ledger.claim(crashing.id, 15)
-        ledger.renew(crashing.id, attempt, lease_s=-1)
-    Reconciler(celery, ledger, max_attempts=3).reconcile()
-    assert ledger.get(late.id).error.code == "deadline_exceeded"
-    assert ledger.get(crashing.id).error.code == "worker_crashed"
-
-
-def test_where_redis_is_away_jobs_stay_for_a_later_pass(ledger, unused_tcp_port, caplog):
-    app = make_celery(f"redis://127.0.0.1:{unused_tcp_port}/0")
-    for _ in range(3):
-        ledger.submit(fresh_job())
-    Reconciler(app, ledger, max_attempts=3).reconcile()
-    assert [sends for _, _, sends in ledger.list_unheld()] == [0, 0, 0]
-    assert len([record for record in caplog.records if "no wake-up" in record.message]) == 1
-    app.close()
+    async with dispatching(url=f"redis://127.0.0.1:{unused_tcp_port}/0") as dispatcher:
+        run = dispatcher.run(job)
+        assert (await asyncio.wait_for(anext(run), 5)).place == 1
+        ledger.cancel(job.id)
+        assert (await collect(run))[-1].error.code == "job_cancelled"

@@ -14,10 +14,12 @@ from PIL import Image
 
 from orchestrator.app import create_app
 from orchestrator.dispatch import InProcessDispatcher
+from orchestrator.records.queues import QueueRecords
 from orchestrator.vlm.scripted import ScriptedVlm
 from services.diffusion.engine import Painter
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import JobFailed
+from shared.jobs import Queue
 from shared.provenance import PAINTED, XMP_CHUNK, read_provenance
 from tests.conftest import ListSink
 from workers.diffusion import performs
@@ -328,14 +330,14 @@ async def test_seventeen_pictures_are_too_many(http):
 
 
 async def test_a_job_that_fails_before_the_first_byte_has_its_own_status_and_stops_the_others(
-    images, ledger, painter, monkeypatch
+    images, engine, painter, monkeypatch
 ):
     predict = painter.model.usual.denoiser.predict
     monkeypatch.setattr(painter.model.usual.denoiser, "predict", lambda *given: predict(*given) * float("nan"))
     with pytest.raises(openai.InternalServerError, match="out of range") as raised:
         await images.generate(prompt=CAT, n=3, stream=True)
     assert raised.value.code == JobFailed.code
-    assert not ledger.list_unheld()
+    assert QueueRecords(engine).state(Queue.DIFFUSION).waiting == 0
 
 
 async def test_an_error_in_the_middle_is_the_streams_last_frame(images, painter, monkeypatch):

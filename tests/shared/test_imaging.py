@@ -188,7 +188,7 @@ def test_a_pdf_that_cannot_be_used_is_refused_with_its_code(data, code):
 
 
 def test_a_pdf_that_keeps_its_decoder_busy_is_stopped(monkeypatch):
-    strokes = b"".join(b"%d 0 m %d 9 l S\n" % (n % 99, n * 7 % 99) for n in range(150_000))
+    strokes = b"".join(b"%d 0 m %d 9 l S\n" % (n % 99, n * 7 % 99) for n in range(500_000))
     stream = b"4 0 obj<</Length %d>>stream\n%sendstream endobj\n" % (len(strokes), strokes)
     page = b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R>>endobj\n"
     tree = b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"

@@ -26,7 +26,7 @@ def test_a_public_address_needs_a_key(monkeypatch, host):
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
 def test_loopback_needs_none(monkeypatch, host):
     monkeypatch.setenv("DIPTYCH_HOST", host)
-    assert OrchestratorSettings.from_environment().key_owner == "local"
+    assert OrchestratorSettings.from_environment().keys == ()
 
 
 def test_the_link_secret_is_made_once_and_private(tmp_path):

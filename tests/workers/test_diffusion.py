@@ -7,7 +7,7 @@ from PIL import Image
 
 from services.diffusion.engine import Painter
 from services.diffusion.settings import DiffusionSettings
-from shared.jobs import ROUTES, EditImage, GenerateImage, JobKind, JobStatus, new_job
+from shared.jobs import QUEUES, EditImage, GenerateImage, JobKind, JobStatus, Queue, new_job
 from shared.provenance import read_provenance
 from tests.conftest import ListSink, png
 from workers.diffusion import performs
@@ -24,7 +24,7 @@ def done(painter, store, ledger):
     """A function that has a job done and gives back what became of it, and its events."""
 
     def do(work):
-        job, events = new_job(work, owner="local", seconds=60), []
+        job, events = new_job(work, owner="local", seconds=60).model_copy(update={"reply_to": "here"}), []
         ledger.submit(job)
         JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, performs(painter, store)[job.kind])
         return ledger.get(job.id), events
@@ -33,11 +33,7 @@ def done(painter, store, ledger):
 
 
 def test_both_kinds_come_on_the_painters_one_queue(painter, store):
-    assert {ROUTES[kind].queue for kind in performs(painter, store)} == {"diffusion"}
-    assert {ROUTES[kind].task for kind in performs(painter, store)} == {
-        "diffusion.generate_image",
-        "diffusion.edit_image",
-    }
+    assert {QUEUES[kind] for kind in performs(painter, store)} == {Queue.DIFFUSION}
 
 
 def test_a_painted_picture_can_be_edited(done, store):

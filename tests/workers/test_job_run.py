@@ -5,18 +5,29 @@ import threading
 import pytest
 import redis
 
-from shared.errors import InvalidRequest
+from orchestrator.records.queues import QueueRecords
+from shared.errors import ErrorRecord, InvalidRequest
 from shared.events import JobProgress
-from shared.jobs import GenerateImage, JobStatus, new_job
-from workers import job_run
+from shared.jobs import GenerateImage, JobKind, JobStatus, Queue, new_job
 from workers.job_run import JobRunner
+
+WITHIN_S = 5
 
 
 @pytest.fixture
-def job(ledger):
-    job = new_job(GenerateImage(prompt="a cat", seed=1), owner="local", seconds=30)
-    ledger.submit(job)
-    return job
+def submit(ledger):
+    def submit(seconds=30):
+        job = new_job(GenerateImage(prompt="a cat", seed=1), owner="local", seconds=seconds)
+        job = job.model_copy(update={"reply_to": "stream"})
+        ledger.submit(job)
+        return job
+
+    return submit
+
+
+@pytest.fixture
+def job(submit):
+    return submit()
 
 
 @pytest.fixture
@@ -24,12 +35,33 @@ def events():
     return []
 
 
-@pytest.fixture
-def runner(ledger, events):
-    class Sink:
-        append = staticmethod(events.append)
+class Sink:
+    def __init__(self, events):
+        self.events, self.streams = events, set()
 
-    return JobRunner(ledger, Sink(), lease_s=15)
+    def append(self, stream, event):
+        self.events.append(event)
+        self.streams.add(stream)
+
+
+@pytest.fixture
+def sink(events):
+    return Sink(events)
+
+
+@pytest.fixture
+def runner(ledger, sink):
+    return JobRunner(ledger, sink, lease_s=15)
+
+
+def until(done):
+    """What a service does between its steps until something has come through from outside."""
+    pause = threading.Event()
+    for _ in range(WITHIN_S * 100):
+        if done():
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"waited {WITHIN_S} s in vain")
 
 
 def stepping(job, steps=3, between=lambda step: None):
@@ -55,10 +87,9 @@ def test_a_job_that_was_done_is_not_done_again(runner, job, events, performed):
     assert [event.type for event in events] == ["job_started", "job_finished"]
 
 
-def test_an_error_for_people_is_kept_and_any_other_is_not(runner, ledger, events):
+def test_an_error_for_people_is_kept_and_any_other_is_not(runner, ledger, events, submit):
     for error, code in ((InvalidRequest("Too big."), "invalid_request"), (ValueError("/root/x"), "internal_error")):
-        job = new_job(GenerateImage(prompt="a cat", seed=1), owner="local", seconds=30)
-        ledger.submit(job)
+        job = submit()
 
         def perform(claimed, error=error):
             yield from stepping(claimed, 1)
@@ -71,13 +102,24 @@ def test_an_error_for_people_is_kept_and_any_other_is_not(runner, ledger, events
         assert events[-1].type == "job_failed"
 
 
-def test_cancelling_stops_the_service_between_steps(runner, ledger, job, monkeypatch):
-    monkeypatch.setattr(job_run, "CHECK_EVERY_S", 0)
+def test_the_next_job_is_done_whichever_it_is(runner, ledger, submit, performed):
+    jobs = [submit() for _ in range(3)]
+    runner.run_next(Queue.DIFFUSION, {JobKind.GENERATE_IMAGE: performed})
+    assert [ledger.get(job.id).status for job in jobs] == [JobStatus.DONE, JobStatus.QUEUED, JobStatus.QUEUED]
+    runner.close()
+    runner.run_next(Queue.DIFFUSION, {JobKind.GENERATE_IMAGE: performed})
+    assert ledger.get(jobs[1].id).status is JobStatus.QUEUED
+
+
+def test_cancelling_stops_the_service_between_steps(runner, ledger, job):
     closed = []
 
     def perform(claimed):
         try:
-            yield from stepping(claimed, 100, lambda step: step == 3 and ledger.cancel(job.id))
+            yield from stepping(claimed, 2)
+            ledger.cancel(job.id)
+            for _ in range(WITHIN_S * 100):
+                yield from stepping(claimed, 1, lambda step: threading.Event().wait(0.01))
         finally:
             closed.append(True)
 
@@ -86,21 +128,21 @@ def test_cancelling_stops_the_service_between_steps(runner, ledger, job, monkeyp
     assert closed == [True]
 
 
-def test_a_job_past_its_deadline_stops(runner, ledger, monkeypatch):
-    job = new_job(GenerateImage(prompt="a cat", seed=1), owner="local", seconds=0.2)
-    ledger.submit(job)
+def test_a_job_past_its_deadline_stops(runner, ledger, submit):
+    job = submit(seconds=0.2)
     pause = threading.Event()
     runner.run(job.id, lambda claimed: stepping(claimed, 50, lambda step: pause.wait(0.02)))
     assert ledger.get(job.id).error.code == "deadline_exceeded"
 
 
-def test_who_lost_the_lease_changes_nothing(runner, ledger, job, events, monkeypatch):
-    monkeypatch.setattr(job_run, "CHECK_EVERY_S", 0)
-
+def test_who_lost_the_lease_changes_nothing(runner, ledger, engine, job, events):
     def perform(claimed):
         yield from stepping(claimed, 1)
-        ledger.renew(job.id, claimed.attempt, lease_s=-1)
-        assert ledger.claim(job.id, 15).attempt == 2
+        (hold,) = runner._holds._holds.values()
+        ledger.renew(runner._holds.holder, -1)
+        QueueRecords(engine).requeue_lost(ErrorRecord(code="c", message="m"), 3)
+        assert ledger.claim(Queue.DIFFUSION, "another", 15).attempt == 2
+        until(lambda: hold.lost)
         yield from stepping(claimed, 1)
 
     runner.run(job.id, perform)
@@ -109,24 +151,45 @@ def test_who_lost_the_lease_changes_nothing(runner, ledger, job, events, monkeyp
     assert events[-1].type == "job_progress"
 
 
-def test_a_long_step_keeps_its_lease(ledger, job, events, performed):
-    class Sink:
-        append = staticmethod(events.append)
-
-    pause = threading.Event()
-
+def test_a_long_step_keeps_its_lease(ledger, engine, job, sink, performed):
     def perform(claimed):
-        pause.wait(1.2)  # several leases long, without a yield
-        assert ledger.claim(job.id, 15) is None
+        threading.Event().wait(1.2)  # several leases long, without a yield
+        assert QueueRecords(engine).requeue_lost(ErrorRecord(code="c", message="m"), 3) == []
         yield from performed(claimed)
 
-    JobRunner(ledger, Sink(), lease_s=0.4).run(job.id, perform)
+    JobRunner(ledger, sink, lease_s=0.4).run(job.id, perform)
     assert ledger.get(job.id).status is JobStatus.DONE
+
+
+def test_a_job_that_is_handed_back_waits_for_another_worker(runner, ledger, job, events, performed):
+    def perform(claimed):
+        yield from stepping(claimed, 1)
+        runner.hand_back()
+        yield from stepping(claimed, 1)
+
+    runner.run(job.id, perform)
+    assert ledger.get(job.id).status is JobStatus.QUEUED
+    assert events[-1].type == "job_progress"
+    JobRunner(ledger, Sink(events), lease_s=15).run(job.id, performed)
+    assert (ledger.get(job.id).attempt, ledger.get(job.id).crashes) == (2, 0)
+
+
+def test_events_follow_a_job_to_whoever_follows_it_now(runner, ledger, job, sink, performed):
+    def perform(claimed):
+        yield from stepping(claimed, 1)
+        assert sink.streams == {"stream"}
+        (hold,) = runner._holds._holds.values()
+        ledger.submit(job.model_copy(update={"reply_to": "elsewhere"}))
+        until(lambda: hold.reply_to == "elsewhere")
+        yield from performed(claimed)
+
+    runner.run(job.id, perform)
+    assert sink.streams == {"stream", "elsewhere"}
 
 
 def test_without_redis_the_work_is_still_done(ledger, job, performed):
     class Deaf:
-        def append(self, event):
+        def append(self, stream, event):
             raise redis.ConnectionError
 
     JobRunner(ledger, Deaf(), lease_s=15).run(job.id, performed)

@@ -12,8 +12,8 @@ from orchestrator.items import Message, TextPart
 from orchestrator.records.conversation_items import Addition, ConversationItemRecords, conclude
 from orchestrator.records.conversations import ConversationRecords, Seen, hold
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
+from shared.database import open_engine
 from shared.errors import Conflict, NotFound
-from shared.ledger import open_engine
 
 PROCESSES = 4
 

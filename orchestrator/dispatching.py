@@ -1,0 +1,51 @@
+"""Builds what carries jobs to workers and back, with the reconciler and the watch running beside it."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+
+import redis
+import redis.asyncio
+import sqlalchemy as sa
+
+from orchestrator.dispatch import CeleryJobDispatcher
+from orchestrator.job_watch import JobWatch
+from orchestrator.reconciler import Reconciler
+from orchestrator.records.leadership import Leadership
+from orchestrator.records.queues import QueueRecords, Standing
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.waking import Waker
+from shared.event_log import EventReader
+from shared.ledger import Ledger
+from shared.task_queue import make_celery
+
+
+@contextlib.asynccontextmanager
+async def open_dispatcher(
+    settings: OrchestratorSettings, engine: sa.Engine, ledger: Ledger, client: redis.asyncio.Redis
+) -> AsyncIterator[CeleryJobDispatcher]:
+    """A dispatcher that works while the context is open."""
+    celery, queues = make_celery(settings.redis_url), QueueRecords(engine)
+    leadership = Leadership(engine, "reconciler", f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}")
+    impatient = redis.Redis.from_url(settings.redis_url, socket_timeout=3, socket_connect_timeout=3)
+    reconciler = Reconciler(celery, impatient, queues, leadership, settings.max_attempts)
+    events: EventReader[Standing] = EventReader(client)
+    with Waker(celery) as waker:
+        async with events, JobWatch(queues, client) as watch:
+            reconciling = asyncio.create_task(reconciler.run_forever())
+            yield CeleryJobDispatcher(
+                ledger,
+                queues,
+                waker=waker,
+                events=events,
+                watch=watch,
+                bound=settings.max_queued,
+                grace_s=settings.worker_grace_s,
+            )
+            reconciling.cancel()
+            await asyncio.wait({reconciling})
+    await asyncio.to_thread(leadership.give_up)
+    impatient.close()

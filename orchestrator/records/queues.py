@@ -1,0 +1,115 @@
+"""What the ledger says of whole queues: where each job stands, how long things take, what somebody has to mend.
+
+Times are seconds. Methods block for milliseconds. Knows no broker.
+"""
+
+import time
+from collections.abc import Sequence
+from statistics import median
+
+import sqlalchemy as sa
+
+from shared.errors import ErrorRecord, JobCancelled
+from shared.failpoints import failpoint
+from shared.job_table import ORDER, is_lost, is_waiting, jobs
+from shared.jobs import Frozen, JobStatus, Queue
+
+MEASURED_BY = 20
+"""How many of the jobs that were done last tell how long one takes."""
+FINAL = tuple(status for status in JobStatus if status.final)
+Condition = sa.ColumnElement[bool]
+
+
+class Standing(Frozen):
+    """Where a job is now."""
+
+    status: JobStatus
+    place: int | None = None
+    """Of a waiting job: 1 is taken next."""
+
+
+class QueueState(Frozen):
+    """One queue now."""
+
+    waiting: int
+    running: int
+    oldest_s: float | None
+    """How long the job has waited that has waited longest."""
+    run_s: float | None
+    """How long a job takes in a worker: the median of those done last. None: none was done yet."""
+
+
+class QueueRecords:
+    """Reads and repairs of many jobs at a time."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def standings(self, job_ids: Sequence[str]) -> dict[str, Standing]:
+        """Those that exist, by id."""
+        ahead = jobs.alias()
+        before = sa.tuple_(*(ahead.c[column.name] for column in ORDER)) <= sa.tuple_(*ORDER)
+        queued = (ahead.c.queue == jobs.c.queue, ahead.c.status == JobStatus.QUEUED)
+        count = sa.select(sa.func.count()).select_from(ahead).where(*queued, before)
+        place = sa.case((jobs.c.status == JobStatus.QUEUED, count.correlate(jobs).scalar_subquery()))
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(jobs.c.id, jobs.c.status, place).where(jobs.c.id.in_(job_ids)))
+            return {row.id: Standing(status=row.status, place=row[2]) for row in rows}
+
+    def state(self, queue: Queue) -> QueueState:
+        of_queue = jobs.c.queue == queue
+        is_open = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+        counted = sa.select(jobs.c.status, sa.func.count(), sa.func.min(jobs.c.created_at)).where(of_queue, is_open)
+        with self._engine.connect() as connection:
+            counts = {row[0]: (row[1], row[2]) for row in connection.execute(counted.group_by(jobs.c.status))}
+        waiting, since = counts.get(JobStatus.QUEUED, (0, None))
+        running, _ = counts.get(JobStatus.RUNNING, (0, None))
+        oldest = None if since is None else max(0.0, time.time() - since)
+        return QueueState(waiting=waiting, running=running, oldest_s=oldest, run_s=self.run_s(queue))
+
+    def run_s(self, queue: Queue) -> float | None:
+        """How long a job takes in a worker; None where none was done yet."""
+        took = sa.select(jobs.c.finished_at - jobs.c.claimed_at)
+        done = took.where(jobs.c.queue == queue, jobs.c.status == JobStatus.DONE)
+        with self._engine.connect() as connection:
+            newest = connection.execute(done.order_by(jobs.c.finished_at.desc()).limit(MEASURED_BY)).scalars().all()
+        return median(newest) if newest else None
+
+    def waiting_ids(self, queue: Queue, *, since_s: float, limit: int) -> list[str]:
+        """Jobs that have been waiting for at least that long, in their order."""
+        wanted = sa.select(jobs.c.id).where(is_waiting(queue), jobs.c.created_at < time.time() - since_s)
+        with self._engine.connect() as connection:
+            return list(connection.execute(wanted.order_by(*ORDER).limit(limit)).scalars())
+
+    def requeue_lost(self, error: ErrorRecord, max_crashes: int) -> list[str]:
+        """Jobs whose holder fell silent wait again, and run alone from now on. Returns their ids.
+
+        Only a crash while nothing else ran counts against a job: those with `max_crashes` of them end with `error`.
+        """
+        now = time.time()
+        crashed_alone = jobs.c.crashes_alone + sa.case((jobs.c.alone, 1), else_=0)
+        lost = is_lost(now)
+        self._end(sa.and_(lost, jobs.c.cancel_requested), JobCancelled().record, JobStatus.CANCELLED)
+        self._end(sa.and_(lost, crashed_alone >= max_crashes), error, JobStatus.FAILED, crashes_alone=crashed_alone)
+        values = {
+            "status": JobStatus.QUEUED,
+            "holder": None,
+            "lease_until": None,
+            "alone": True,
+            "crashes": jobs.c.crashes + sa.case((jobs.c.alone, 0), else_=1),
+            "crashes_alone": crashed_alone,
+        }
+        with self._engine.begin() as connection:
+            ids = connection.execute(jobs.update().where(lost).values(values).returning(jobs.c.id)).scalars().all()
+            failpoint("reconcile.written")
+        failpoint("reconcile.committed")
+        return list(ids)
+
+    def end_late(self, error: ErrorRecord) -> None:
+        """Jobs that wait past their deadline end with `error`."""
+        self._end(sa.and_(jobs.c.status == JobStatus.QUEUED, jobs.c.deadline < time.time()), error, JobStatus.FAILED)
+
+    def _end(self, which: Condition, error: ErrorRecord, status: JobStatus, **values: object) -> None:
+        ended = {"status": status, "error": error.model_dump(), "finished_at": time.time(), "lease_until": None}
+        with self._engine.begin() as connection:
+            connection.execute(jobs.update().where(which).values(ended | values))

@@ -1,0 +1,78 @@
+"""Both databases that records may stand in: SQLite, and a PostgreSQL of the test session's own where there is one."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from cli.ports import free_port
+from shared.database import metadata, open_engine
+
+SERVER_USER = "postgres"
+WHERE = os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
+"""Debian keeps the server's programs off the path."""
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory):
+    """A real PostgreSQL without fsync. Skips where it is not installed, or may not be started by this user."""
+    initdb, postgres = (shutil.which(name, path=WHERE) for name in ("initdb", "postgres"))
+    if not (initdb and postgres):
+        pytest.skip("there is no PostgreSQL on this machine")
+    folder, port = tmp_path_factory.mktemp("postgres") / "data", free_port()
+    as_user = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        for parent in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
+            parent.chmod(0o755)
+        folder.mkdir()
+        try:
+            shutil.chown(folder, SERVER_USER)
+        except LookupError:
+            pytest.skip("PostgreSQL does not run as root, and there is no user for it")
+        as_user = {"user": SERVER_USER, "cwd": "/"}
+    subprocess.run(
+        [initdb, "-D", str(folder), "-A", "trust", "-U", "diptych", "--no-sync"],
+        check=True,
+        capture_output=True,
+        **as_user,
+    )
+    options = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
+    process = subprocess.Popen([postgres, "-D", str(folder), *options], stderr=subprocess.DEVNULL, **as_user)
+    where = f"127.0.0.1:{port}/postgres"
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(f"postgresql://diptych@{where}").close()
+            break
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline, "PostgreSQL did not start"
+            assert process.poll() is None, "PostgreSQL ended"
+    yield f"postgresql+psycopg://diptych@{where}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_empty_engine(request, tmp_path):
+    """A database of each kind in turn, without tables."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+    else:
+        engine = open_engine(request.getfixturevalue("postgres_url"))
+        with engine.begin() as connection:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def each_engine(each_empty_engine):
+    """A database of each kind in turn, with our tables."""
+    metadata.create_all(each_empty_engine)
+    return each_empty_engine

@@ -1,0 +1,54 @@
+"""Lets jobs into a worker process: several side by side, or one that must run alone. Knows no ledger."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+from shared.jobs import Job
+
+
+class Door:
+    """One per process; its threads come through one at a time."""
+
+    def __init__(self) -> None:
+        self._claiming = threading.Lock()
+        self._inside = 0
+        self._left = threading.Condition()
+
+    @contextlib.contextmanager
+    def enter(self, claim: Callable[[bool], Job | None], must_be_alone: Callable[[], bool]) -> Iterator[Job | None]:
+        """A job that was claimed, inside while the context is open; None where there is none.
+
+        Args:
+            claim: takes a job; it is told whether nothing else is inside.
+            must_be_alone: whether the next job is one that must run alone. It is waited for then, with the door shut,
+                so that a steady stream of others cannot keep it out.
+        """
+        self._claiming.acquire()
+        shut = True
+        try:
+            job = claim(self._inside == 0)
+            if job is None and self._inside and must_be_alone():
+                self._wait_until_empty()
+                job = claim(True)
+            if job is None:
+                yield None
+                return
+            with self._left:
+                self._inside += 1
+            if not job.alone:
+                self._claiming.release()
+                shut = False
+            try:
+                yield job
+            finally:
+                with self._left:
+                    self._inside -= 1
+                    self._left.notify_all()
+        finally:
+            if shut:
+                self._claiming.release()
+
+    def _wait_until_empty(self) -> None:
+        with self._left:
+            self._left.wait_for(lambda: self._inside == 0)
