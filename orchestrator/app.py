@@ -29,6 +29,7 @@ from orchestrator.api.addresses import PlainAddresses
 from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
+from orchestrator.api.rate_limits import RateLimits
 from orchestrator.api.request_ids import RequestIds
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
@@ -40,6 +41,7 @@ from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.response_runs import ResponseRuns
+from orchestrator.seats import Seats
 from orchestrator.settings import OrchestratorSettings, is_loopback
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -82,6 +84,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             idempotency=IdempotencyRecords(engine, store),
             files=Files(FileRecords(engine), store, uploads),
             turns=turns,
+            seats=Seats(settings.max_turns),
             responses=ResponseRecords(engine),
             conversations=ConversationRecords(engine),
             conversation_items=ConversationItemRecords(engine),
@@ -114,6 +117,7 @@ def create_app(
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(PlainAddresses)
+    app.add_middleware(RateLimits)
     app.add_middleware(Idempotency)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 1024 * 1024)
     if is_loopback(settings.host):  # a page of another site must not reach us through a name of its own

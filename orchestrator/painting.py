@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
+from orchestrator.cancelling import cancel_job
 from orchestrator.merging import merge
 from orchestrator.wiring import Services
 from shared.errors import DiptychError, error_of
@@ -28,8 +29,7 @@ async def paint(works: Sequence[Work], services: Services, owner: str) -> AsyncG
         async for event in merge([_followed(job, services) for job in jobs]):
             yield event
     except DiptychError:
-        for job in jobs:
-            await asyncio.to_thread(services.ledger.cancel, job.id)
+        await asyncio.gather(*(cancel_job(services.ledger, job.id) for job in jobs))
         raise
     yield TurnCompleted(usage=Usage())
 

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.cancelling import cancel_job
 from orchestrator.conversation import Conversation
 from orchestrator.conversation_turns import ConversationTurn
 from orchestrator.feed import Feed
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
 from orchestrator.turns import Turn
-from shared.errors import NotFound
 from shared.events import TurnEvent
 from shared.ledger import Ledger
 
@@ -24,8 +24,6 @@ EVERY_S = 1.0
 ALIVE_S = 15.0
 """After this much silence a response counts as cut off."""
 TRIES = 5
-SUBMITTED_S = 0.1
-"""The longest that submitting a job usually takes."""
 log = logging.getLogger(__name__)
 Event = dict[str, Any]
 
@@ -79,16 +77,7 @@ class ResponseRun:
         """Stop it with all its jobs. Does nothing to one that has ended."""
         self.turn.cancel()
         await asyncio.wait({self.task})
-        await asyncio.gather(*(self._cancel_job(job_id) for job_id in self._jobs))
-
-    async def _cancel_job(self, job_id: str) -> None:
-        """One that the turn was just about to submit may not be in the ledger yet, or never come there."""
-        for _ in range(TRIES):
-            try:
-                await asyncio.to_thread(self._ledger.cancel, job_id)
-                return
-            except NotFound:
-                await asyncio.sleep(SUBMITTED_S)
+        await asyncio.gather(*(cancel_job(self._ledger, job_id) for job_id in self._jobs))
 
     async def _play(self) -> None:
         recording = asyncio.create_task(self._record_forever())

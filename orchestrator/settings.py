@@ -52,6 +52,9 @@ class OrchestratorSettings(Settings):
     turn_s: float = Field(default=600, gt=0)
     """Longest time for one turn, all its jobs included."""
 
+    max_turns: int = Field(default=256, ge=1)
+    """Requests of one key that one orchestrator answers at a time; one more is answered 429."""
+
     max_queued: int = Field(default=100, ge=1)
     """Jobs of one key that may wait in one queue; one more is answered 429."""
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from orchestrator.feed import Feed
+from orchestrator.seats import shared_seat
 from shared.errors import DiptychError
 from shared.events import TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
 
@@ -79,6 +80,8 @@ class TurnRunner:
         turn = Turn(events)
         self._tasks.add(turn.task)
         turn.task.add_done_callback(self._tasks.discard)
+        leave = shared_seat()
+        turn.task.add_done_callback(lambda _: leave())
         return turn
 
     async def close(self) -> None:

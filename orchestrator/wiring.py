@@ -17,6 +17,7 @@ from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.response_runs import ResponseRuns
+from orchestrator.seats import Seats
 from orchestrator.settings import LOCAL, OrchestratorSettings, owner_of_key
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -39,6 +40,7 @@ class Services:
     files: Files
     idempotency: IdempotencyRecords
     turns: TurnRunner
+    seats: Seats
     responses: ResponseRecords
     conversations: ConversationRecords
     conversation_items: ConversationItemRecords

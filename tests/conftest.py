@@ -22,6 +22,7 @@ from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.response_runs import ResponseRuns
+from orchestrator.seats import Seats
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
@@ -164,8 +165,9 @@ def make_services(
 
     def make(vlm, served_by=dispatcher, **settings):
         uploads = Uploads(store)
+        made = OrchestratorSettings(data=tmp_path, **settings)
         return Services(
-            settings=OrchestratorSettings(data=tmp_path, **settings),
+            settings=made,
             ledger=ledger,
             store=store,
             redis=None,
@@ -176,6 +178,7 @@ def make_services(
             idempotency=idempotency,
             files=Files(file_records, store, uploads),
             turns=TurnRunner(),
+            seats=Seats(made.max_turns),
             responses=response_records,
             conversations=conversation_records,
             conversation_items=conversation_item_records,

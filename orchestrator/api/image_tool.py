@@ -5,29 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from orchestrator.api.body import Body, DiptychOptions, Size
+from orchestrator.image_models import IMAGE_MODELS
 from orchestrator.pictures import Encoding, Format
 from shared.errors import UnknownModel
 
-IMAGE_MODELS = frozenset(
-    {
-        "diptych",
-        "gpt-image-1",
-        "gpt-image-1-mini",
-        "gpt-image-1.5",
-        "gpt-image-2",
-        "gpt-image-2-2026-04-21",
-        "gpt-image-2.5-sunburst",
-        "gpt-image-2.5-sunburst-2026-09-08",
-        "gpt-image-2.5-flare",
-        "gpt-image-2.5-flare-2026-09-08",
-        "gpt-image-2.6-sunburst",
-        "gpt-image-2.6-flare",
-        "chatgpt-image-latest",
-        "dall-e-2",
-        "dall-e-3",
-    }
-)
-"""The names that clients ask for; all of them are the one painter that runs here."""
 FAITHFUL_STRENGTH = 0.6
 """Of an edit of a whole picture with `input_fidelity: high`."""
 Quality = Literal["low", "medium", "high", "xhigh", "max", "auto"]

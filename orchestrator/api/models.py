@@ -5,6 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from orchestrator.image_models import IMAGE_MODELS
 from orchestrator.wiring import OwnerDep
 from shared.errors import UnknownModel
 
@@ -43,6 +44,8 @@ async def list_models(_owner: OwnerDep) -> ModelList:
 
 @router.get("/v1/models/{model}")
 async def get_model(model: str, _owner: OwnerDep) -> Model:
-    """One of them."""
+    """One of them; the names of OpenAI's image models are other names of the painter."""
+    if model in IMAGE_MODELS:
+        return HOUSE.model_copy(update={"id": model})
     check_model(model)
     return HOUSE

@@ -66,7 +66,8 @@ class _Session:
     async def turn(self, message: str) -> None:
         """One response, whose events are sent as they come. A turn that fails forgets what it went on from."""
         try:
-            run = await start(parsed(message), self._services, self._owner, self._last)
+            with self._services.seats.taken(self._owner):
+                run = await start(parsed(message), self._services, self._owner, self._last)
         except DiptychError as error:
             self._last = None
             await self.refuse(error)
