@@ -24,6 +24,7 @@ def main() -> None:
         port=settings.port,
         log_config=None,
         server_header=False,
+        timeout_graceful_shutdown=settings.stop_s,  # what has not ended by then is handed back
         ws="websockets-sansio",
         ws_max_size=settings.max_body_mb * 2**20,
     )

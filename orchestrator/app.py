@@ -31,8 +31,10 @@ from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handl
 from orchestrator.api.idempotency import Idempotency
 from orchestrator.api.rate_limits import RateLimits
 from orchestrator.api.request_ids import RequestIds
+from orchestrator.api.responses_resume import resume_forever
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
+from orchestrator.journal import Journal
 from orchestrator.links import Links
 from orchestrator.migrating import migrate
 from orchestrator.records.conversation_items import ConversationItemRecords
@@ -40,6 +42,7 @@ from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
+from orchestrator.records.running import RunningRecords
 from orchestrator.response_runs import ResponseRuns
 from orchestrator.seats import Seats
 from orchestrator.settings import OrchestratorSettings, is_loopback
@@ -70,9 +73,10 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         timeout_s=settings.vlm_timeout_s,
         busy_s=settings.vlm_busy_s,
     )
-    turns, runs = TurnRunner(), ResponseRuns()
-    async with open_dispatcher(settings, engine, ledger, client) as dispatcher:
-        yield Services(
+    turns = TurnRunner()
+    running = RunningRecords(engine, quick := open_engine(settings.ledger_url, quick=True))
+    async with open_dispatcher(settings, engine, ledger, client) as dispatcher, ResponseRuns(running) as runs:
+        services = Services(
             settings=settings,
             ledger=ledger,
             store=store,
@@ -86,12 +90,18 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             turns=turns,
             seats=Seats(settings.max_turns),
             responses=ResponseRecords(engine),
+            running=running,
+            journal=Journal(running),
             conversations=ConversationRecords(engine),
             conversation_items=ConversationItemRecords(engine),
             runs=runs,
         )
+        resuming = asyncio.create_task(resume_forever(services))
+        yield services
+        resuming.cancel()
+        await asyncio.wait({resuming})
         await turns.close()
-        await runs.close()
+    quick.dispose()
     await vlm.aclose()
     await client.aclose()
     ledger.close()

@@ -3,7 +3,8 @@
 Counts them and the unusable ones, within the turn's bounds. Knows no VLM.
 """
 
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.items import PictureMade, ToolCall, ToolResult
@@ -29,33 +30,48 @@ class Bounds:
     seconds: float
 
 
+class ResultsAdded:
+    """The conversation has further results."""
+
+
 class CallRunner:
     """The calls of one turn."""
 
-    def __init__(self, context: ToolContext, bounds: Bounds) -> None:
+    def __init__(self, context: ToolContext, bounds: Bounds, *, made: int = 0, format_errors: int = 0) -> None:
         self._context, self._bounds = context, bounds
-        self._calls = 0
-        self._format_errors = 0
+        self.made = made
+        """Calls so far."""
+        self.format_errors = format_errors
+        """Unusable calls in a row."""
 
-    async def run(self, calls: list[ToolCall]) -> AsyncGenerator[TurnEvent, None]:
-        """All calls of one answer; their results join the conversation in the order of the calls.
+    async def run(self, calls: Sequence[ToolCall]) -> AsyncGenerator[TurnEvent | ResultsAdded, None]:
+        """All calls of one answer, which are in the conversation; their results join it in the order of the calls.
 
         Raises:
             VlmNonsense: there was nothing usable, too often in a row. An answer without any call counts as such.
         """
         if not calls:
             self._count_format_error()
-        conversation = self._context.conversation
-        for call in calls:
-            conversation.append(call)
         results: dict[str, ToolResult] = {}
+        waiting = deque(calls)
+
+        def add() -> bool:
+            added = False
+            while waiting and waiting[0].call_id in results:
+                self._context.conversation.append(results[waiting.popleft().call_id])
+                added = True
+            return added
+
         try:
             async for event in merge([self._run_call(call, results) for call in calls]):
                 yield event
+                if isinstance(event, ToolReturned) and add():
+                    yield ResultsAdded()
         finally:  # also where the turn ends here: what was shown is part of the conversation
-            for call in calls:
+            add()
+            for call in waiting:
                 if call.call_id in results:
-                    conversation.append(results[call.call_id])
+                    self._context.conversation.append(results[call.call_id])
 
     async def _run_call(self, call: ToolCall, results: dict[str, ToolResult]) -> AsyncGenerator[TurnEvent, None]:
         try:
@@ -64,9 +80,9 @@ class CallRunner:
             self._count_format_error()
             results[call.call_id] = _refused(call, error.record)
             return
-        self._format_errors = 0
-        self._calls += 1
-        if self._calls > self._bounds.calls:
+        self.format_errors = 0
+        self.made += 1
+        if self.made > self._bounds.calls:
             results[call.call_id] = _refused(call, TOO_MANY_CALLS)
             return
         yield ToolCalled(id=call.id, call_id=call.call_id, name=call.name, arguments=arguments.model_dump())
@@ -77,7 +93,7 @@ class CallRunner:
         self, tool: Tool, arguments: Arguments, call: ToolCall, results: dict[str, ToolResult]
     ) -> AsyncGenerator[TurnEvent, None]:
         try:
-            async for event in tool.run(self._context, arguments):
+            async for event in tool.run(self._context.for_call(call.call_id), arguments):
                 if isinstance(event, Outcome):
                     results[call.call_id] = event.as_result(call.call_id)
                     if event.picture is not None and event.alt is not None:
@@ -97,8 +113,8 @@ class CallRunner:
 
     def _count_format_error(self) -> None:
         """Raises VlmNonsense when the model was told often enough."""
-        self._format_errors += 1
-        if self._format_errors >= self._bounds.format_errors:
+        self.format_errors += 1
+        if self.format_errors >= self._bounds.format_errors:
             raise VlmNonsense(NO_ANSWER)
 
 

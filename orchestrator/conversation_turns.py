@@ -4,7 +4,6 @@ A response that failed or was cancelled adds nothing: the conversation is as if 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,14 +12,14 @@ from orchestrator.items import Item, ToolCall, ToolResult, new_item_id
 from orchestrator.records.conversation_items import Addition, conclude
 from orchestrator.records.conversations import Seen, hold
 from orchestrator.records.responses import Beside
+from shared.jobs import Frozen
 
 Listed = dict[str, Any]
 ADDED = ("completed", "incomplete")
 """The ends after which what was said stays: also an answer that came to its limit."""
 
 
-@dataclass(frozen=True)
-class ConversationTurn:
+class ConversationTurn(Frozen):
     """One response's place in a conversation."""
 
     seen: Seen

@@ -16,6 +16,8 @@ from shared.events import JobEvent, JobFailed, JobFinished, JobPreview, JobProgr
 from shared.jobs import Job, JobStatus
 from shared.ledger import Ledger
 
+POLL_S = 0.02
+
 
 class JobDispatcher(Protocol):
     def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
@@ -135,4 +137,6 @@ class InProcessDispatcher:
             yield event
         await working
         if not ended:  # it was done before, or somebody stopped it before it could begin
-            yield _last(await asyncio.to_thread(self._ledger.get, job.id))
+            while not (known := await asyncio.to_thread(self._ledger.get, job.id)).status.final:  # noqa: ASYNC110
+                await asyncio.sleep(POLL_S)  # somebody else does it
+            yield _last(known)

@@ -5,44 +5,28 @@ Bounded in steps, calls, time and unusable answers. Yields events; knows no HTTP
 """
 
 import asyncio
-import json
-import re
 import secrets
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal
 
-from orchestrator.calls import NO_ANSWER, Bounds, CallRunner
+from orchestrator.asking import Answer, Asker
+from orchestrator.calls import NO_ANSWER, Bounds, CallRunner, ResultsAdded
 from orchestrator.conversation import Conversation
-from orchestrator.handles import HandleFilter
-from orchestrator.items import TextPart, ToolCall, new_item_id
+from orchestrator.items import ToolCall, new_item_id
 from orchestrator.tools import registry
 from orchestrator.tools.base import ToolContext
 from orchestrator.tools.functions import Functions
-from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmEvent, VlmText, VlmToolCall
-from orchestrator.vlm.messages import newer_half, vlm_messages
-from shared.errors import ContextTooLong, DeadlineExceeded, DiptychError, InvalidRequest, VlmNonsense, VlmRefused
-from shared.events import FunctionCalled, PictureShown, TextDelta, TextEnded, TurnCompleted, TurnEvent, Usage
-
-SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
-FUNCTIONS_REFUSED = (
-    "The vision-language model's server cannot use these tools. Describe the parameters of your functions in plain "
-    "JSON Schema: types, enums, bounds and nesting."
+from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmToolCall
+from shared.errors import DeadlineExceeded, VlmNonsense, VlmRefused
+from shared.events import (
+    FunctionCalled,
+    PictureShown,
+    StepEnded,
+    TextDelta,
+    TurnCompleted,
+    TurnEvent,
+    TurnProgress,
 )
-FORMAT_REFUSED = (
-    "The vision-language model's server cannot keep to this schema. Use plain JSON Schema: types, enums, bounds, "
-    "nesting, anyOf and $ref."
-)
-
-
-@dataclass
-class Answer:
-    """One answer of the VLM, as it came."""
-
-    text: str = ""
-    calls: list[VlmToolCall] = field(default_factory=list)
-    end: VlmEnd = field(default_factory=VlmEnd)
 
 
 class AgentLoop:
@@ -58,19 +42,29 @@ class AgentLoop:
         *,
         instructions: str = "",
         truncate: bool = False,
+        begun: TurnProgress | None = None,
+        cut: str = "",
     ) -> None:
-        """`instructions` are for this turn only: they do not join the conversation.
+        """A turn that begins, or goes on from where another process left it.
 
-        `truncate`: where the conversation is too long for the VLM, it is shown the newer part of it.
+        Args:
+            instructions: for this turn only; they do not join the conversation.
+            truncate: where the conversation is too long for the VLM, it is shown the newer part of it.
+            begun: how far the turn has come already.
+            cut: an answer that broke off after that. It has been shown, so it joins the conversation; the VLM is
+                asked again as if it had not been given.
         """
-        self._vlm, self._context, self._sampling, self._bounds = vlm, context, sampling, bounds
+        self._bounds = bounds
         self._conversation: Conversation = context.conversation
         self._functions = functions
-        self._system, self._truncate = system_text(instructions), truncate
-        self._calls = CallRunner(context, bounds)
-        self._usage = Usage()
+        self._begun = begun or TurnProgress()
+        self._asker = Asker(
+            vlm, context.conversation, sampling, functions, instructions=instructions, truncate=truncate, cut=cut
+        )
+        self._calls = CallRunner(context, bounds, made=self._begun.calls, format_errors=self._begun.format_errors)
+        self._usage = self._begun.usage
         self._finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
-        self._shown = False
+        self._shown = self._begun.shown or bool(cut)
 
     async def run(self) -> AsyncGenerator[TurnEvent, None]:
         """Everything that happens in the turn; TurnCompleted is last.
@@ -91,119 +85,77 @@ class AgentLoop:
 
     async def _steps(self) -> AsyncGenerator[TurnEvent, None]:
         """Ask and execute, until an answer comes without a call of ours. The last step offers no tools."""
-        for step in range(1, self._bounds.steps + 1):
+        async for event in self._left_over():
+            yield event
+        if self._begun.handed_back:
+            return
+        for step in range(self._begun.step + 1, self._bounds.steps + 1):
             last = step == self._bounds.steps
             offer = Offer() if last else self._functions.offer(self._conversation, first=step == 1)
             answer = Answer()
             try:
-                async for event in self._ask(answer, offer):
+                async for event in self._asker.ask(answer, offer):
                     yield event
             except VlmRefused as error:
                 if step > 1:
                     raise
-                raise self._refusal(error) from error
+                raise self._asker.refusal(error) from error
+            self._usage += answer.end.usage
+            self._finish_reason = answer.end.finish_reason
             if last or (answer.text.strip() and not answer.calls):
                 return
-            theirs = [call for call in answer.calls if call.name in self._functions.names]
-            answer.calls = [call for call in answer.calls if call not in theirs]
-            if answer.calls or not theirs:
-                async for event in self._calls.run([_as_own(call) for call in answer.calls]):
-                    yield event
+            own, theirs = self._accepted(answer.calls)
+            yield self._ended(step, theirs)
+            async for event in self._execute(step, own, theirs):
+                yield event
             if theirs:
-                for event in self._hand_back(theirs):
-                    yield event
                 return
 
-    def _refusal(self, error: VlmRefused) -> DiptychError:
-        """What the client can do about it."""
-        formatted = self._sampling.response_format is not None
-        if error.param == "response_format" or (formatted and not self._functions.schemas):
-            return InvalidRequest(FORMAT_REFUSED, param="response_format")
-        return InvalidRequest(FUNCTIONS_REFUSED, param="tools") if self._functions.schemas else error
+    async def _left_over(self) -> AsyncGenerator[TurnEvent, None]:
+        """The calls of the last answer that another process did not finish."""
+        if not self._begun.step:
+            return
+        waiting = self._conversation.open_calls()
+        calls = [item for item in self._conversation.items if isinstance(item, ToolCall) and item.call_id in waiting]
+        if calls or self._begun.handed_back:
+            async for event in self._execute(self._begun.step, calls, self._begun.handed_back):
+                yield event
 
-    def _resolve(self, match: re.Match[str]) -> str | None:
-        """The exact text behind a handle, as the answer's format can hold it."""
-        text = self._conversation.resolve(match)
-        if text is None or self._sampling.response_format is None:
-            return text
-        return json.dumps(text, ensure_ascii=False)[1:-1]
-
-    def _hand_back(self, calls: list[VlmToolCall]) -> list[FunctionCalled]:
-        """The client's turn: what it shall run."""
-        items = [_as_item(call, "fc") for call in calls]
-        for item in items:
+    def _accepted(self, calls: list[VlmToolCall]) -> tuple[list[ToolCall], tuple[FunctionCalled, ...]]:
+        """Our own calls, which join the conversation now, and those of the client's functions, which do so last."""
+        names = self._functions.names
+        own = [_as_item(call, registry.item_prefix(call.name)) for call in calls if call.name not in names]
+        for item in own:
             self._conversation.append(item)
-        self._finish_reason = "tool_calls"
-        return [
-            FunctionCalled(id=item.id, call_id=item.call_id, name=item.name, arguments=item.arguments) for item in items
-        ]
+        theirs = [_as_item(call, "fc") for call in calls if call.name in names]
+        return own, tuple(
+            FunctionCalled(id=item.id, call_id=item.call_id, name=item.name, arguments=item.arguments)
+            for item in theirs
+        )
 
-    async def _ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
-        """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
-        shown = HandleFilter(self._resolve)
-        # In a thread: it reads and encodes every picture of the conversation.
-        messages = await asyncio.to_thread(vlm_messages, self._conversation, self._system)
-        try:
-            async for event in self._answer(messages, offer):
-                if isinstance(event, VlmText):
-                    answer.text += event.text
-                    if text := shown.feed(event.text):
-                        yield TextDelta(text=text)
-                elif isinstance(event, VlmToolCall):
-                    answer.calls.append(event)
-                else:
-                    answer.end = event
-        finally:  # what was shown has been said, even where the answer broke off
-            if answer.text:
-                self._conversation.add_assistant([TextPart(text=answer.text)])
-        if text := shown.flush():
-            yield TextDelta(text=text)
-        if answer.calls and answer.text.strip():
-            yield TextEnded()
-        self._usage += answer.end.usage
-        self._finish_reason = answer.end.finish_reason
+    async def _execute(
+        self, step: int, own: Sequence[ToolCall], theirs: Sequence[FunctionCalled]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Run our own calls, then hand the client's back."""
+        if own or not theirs:
+            async for event in self._calls.run(own):
+                yield self._ended(step, theirs) if isinstance(event, ResultsAdded) else event
+        for call in theirs:
+            item = ToolCall(id=call.id, call_id=call.call_id, name=call.name, arguments=call.arguments)
+            self._conversation.append(item)
+            self._finish_reason = "tool_calls"
+            yield call
 
-    async def _answer(self, messages: list[dict[str, Any]], offer: Offer) -> AsyncGenerator[VlmEvent, None]:
-        """What the VLM says, asked again with less where it is too much."""
-        while True:
-            try:
-                async for event in self._vlm.answer(messages, offer, self._sampling):
-                    yield event
-                return
-            except ContextTooLong:  # only ever before the first event
-                newer = newer_half(messages) if self._truncate else None
-                if newer is None:
-                    raise
-                messages = newer
-
-
-async def count_tokens(
-    vlm: VisionLanguageModel, conversation: Conversation, functions: Functions, instructions: str = ""
-) -> int:
-    """Tokens that the first question of a turn has, as the VLM's server counts them: every such server tells it with
-    an answer, so it is asked for one of a single token.
-
-    Raises:
-        VlmUnavailable, ContextTooLong, InvalidRequest.
-    """
-    messages = await asyncio.to_thread(vlm_messages, conversation, system_text(instructions))
-    tokens = 0
-    try:
-        async for event in vlm.answer(messages, functions.offer(conversation, first=True), Sampling(max_tokens=1)):
-            if isinstance(event, VlmEnd):
-                tokens = event.usage.prompt_tokens
-    except VlmRefused as error:
-        raise InvalidRequest(FUNCTIONS_REFUSED, param="tools") from error
-    return tokens
-
-
-def system_text(instructions: str) -> str:
-    """What the VLM is told first: who it is, and what is asked of it in this turn."""
-    return f"{SYSTEM_PROMPT}\n\n{instructions}" if instructions else SYSTEM_PROMPT
-
-
-def _as_own(call: VlmToolCall) -> ToolCall:
-    return _as_item(call, registry.item_prefix(call.name))
+    def _ended(self, step: int, theirs: Sequence[FunctionCalled]) -> StepEnded:
+        progress = TurnProgress(
+            step=step,
+            usage=self._usage,
+            calls=self._calls.made,
+            format_errors=self._calls.format_errors,
+            shown=self._shown,
+            handed_back=tuple(theirs),
+        )
+        return StepEnded(progress=progress)
 
 
 def _as_item(call: VlmToolCall, prefix: str) -> ToolCall:

@@ -16,8 +16,9 @@ async def merge(sources: Sequence[AsyncGenerator[T, None]]) -> AsyncGenerator[T,
             queue.put_nowait(item)
 
     tasks = [asyncio.create_task(drain(source)) for source in sources]
+    running = asyncio.gather(*tasks)
+    running.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen also where nobody waits for it
     try:
-        running = asyncio.gather(*tasks)
         while not running.done() or not queue.empty():
             getter = asyncio.ensure_future(queue.get())
             await asyncio.wait({getter, running}, return_when=asyncio.FIRST_COMPLETED)

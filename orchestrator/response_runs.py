@@ -1,29 +1,32 @@
 """Responses as they run: each goes on when its client leaves, is recorded event by event, and can be stopped.
 
-What is sent last is sent when the end stands in the records: who has seen it can go on from it. Knows no wire format.
+Nothing is sent before it stands in the records, and a turn's next step begins when the last one does. So another
+process can go on with it where this one is killed. Knows no wire format.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.cancelling import cancel_job
-from orchestrator.conversation import Conversation
 from orchestrator.conversation_turns import ConversationTurn
 from orchestrator.feed import Feed
-from orchestrator.records.responses import ResponseRecord, ResponseRecords
+from orchestrator.journal import Fenced
+from orchestrator.recording import Recording
+from orchestrator.records.responses import ResponseRecord
+from orchestrator.records.running import RunningRecords
+from orchestrator.tools.base import ToolContext
 from orchestrator.turns import Turn
-from shared.events import TurnEvent
+from shared.events import PictureShown, StepEnded, ToolReturned, TurnEvent
 from shared.ledger import Ledger
 
-EVERY_S = 1.0
-"""How often what was sent goes to the records."""
-ALIVE_S = 15.0
-"""After this much silence a response counts as cut off."""
-TRIES = 5
+RENEW_S = 1.0
+ALIVE_S = 5.0
+"""After this much silence another process goes on with a response."""
 log = logging.getLogger(__name__)
 Event = dict[str, Any]
 
@@ -34,7 +37,8 @@ class Shaping(Protocol):
     response: dict[str, Any]
     ended: bool
 
-    def opening(self) -> list[Event]: ...
+    @property
+    def written(self) -> int: ...
 
     async def take(self, event: TurnEvent) -> list[Event]: ...
 
@@ -42,7 +46,7 @@ class Shaping(Protocol):
 
 
 class ResponseRun:
-    """One response that runs here. `events` closes when it has ended."""
+    """One response that runs here. `events` closes when it has ended, or somebody else goes on with it."""
 
     def __init__(
         self,
@@ -50,23 +54,19 @@ class ResponseRun:
         *,
         turn: Turn,
         shaping: Shaping,
-        conversation: Conversation,
-        jobs: list[str],
+        opening: Sequence[Event],
+        tools: ToolContext,
         ledger: Ledger,
-        records: ResponseRecords | None,
+        recording: Recording,
         place: ConversationTurn | None = None,
     ) -> None:
-        """`jobs` are the turn's, as they become known; without `records` nothing is kept.
-
-        `place`: where it stands in a conversation that is kept.
-        """
+        """`opening` comes before the turn's first event; `place`: where it stands in a conversation that is kept."""
         self.record, self.turn, self.events = record, turn, Feed[Event]()
-        self._shaping, self._conversation, self._jobs = shaping, conversation, jobs
-        self._ledger, self._records, self._place = ledger, records, place
-        self._unrecorded: list[Event] = []
-        self._writing = asyncio.Lock()
-        self._stopping: asyncio.Task[None] | None = None
-        self.task = asyncio.create_task(self._play())
+        self.recording = recording
+        self._shaping, self._tools = shaping, tools
+        self._ledger, self._place = ledger, place
+        self._held: list[Event] = []
+        self.task = asyncio.create_task(self._play(opening))
 
     @property
     def response(self) -> dict[str, Any]:
@@ -77,81 +77,85 @@ class ResponseRun:
         """Stop it with all its jobs. Does nothing to one that has ended."""
         self.turn.cancel()
         await asyncio.wait({self.task})
-        await asyncio.gather(*(cancel_job(self._ledger, job_id) for job_id in self._jobs))
+        await asyncio.gather(*(cancel_job(self._ledger, job_id) for job_id in self._tools.jobs))
 
-    async def _play(self) -> None:
-        recording = asyncio.create_task(self._record_forever())
+    async def _play(self, opening: Sequence[Event]) -> None:
         try:
-            async for event in self._shaped():
-                self._unrecorded.append(event)
-                self.events.add(event)
+            await self._send(opening)
+            async for happening in self.turn.events.follow():
+                await self._take(happening)
+                if self._shaping.ended:
+                    return
+            if not await self.recording.hand_back():
+                await self._finish(self._shaping.stop())
+        except Fenced:
+            log.info("%s is run by another process now", self.record.id)
+            self.turn.abandon()
         finally:
-            recording.cancel()
-            await asyncio.wait({recording})
             self.events.close()
 
-    async def _shaped(self) -> AsyncIterator[Event]:
-        """All events; the last ones when the end stands in the records."""
-        for event in self._shaping.opening():
-            yield event
-        last: list[Event] = []
-        async for happening in self.turn.events.follow():
-            try:
-                shaped = await self._shaping.take(happening)
-            except Exception:
-                log.exception("%s cannot be told", self.record.id)
-                self.turn.cancel()
-                break
-            if self._shaping.ended:
-                last = shaped
-                continue
-            for event in shaped:
-                yield event
-        if not self._shaping.ended:
-            last = self._shaping.stop()
-        await self._finish(last)
-        for event in last:
-            yield event
-
-    async def _finish(self, last: list[Event]) -> None:
-        completed = self.response["status"] == "completed"
-        items = self._conversation.items if completed else self._conversation.settled()
-        self.record = self.record.model_copy(update={"running": False, "body": self.response, "items": items})
-        if self._records is None:
+    async def _take(self, happening: TurnEvent) -> None:
+        if isinstance(happening, StepEnded):
+            await self._end_step(happening)
             return
-        beside = self._place and self._place.ending(self.response, items)
-        async with self._writing:
-            sent = [*self._unrecorded, *last]
-            for attempt in range(TRIES):
-                try:
-                    await asyncio.to_thread(self._records.finish, self.record, sent, beside)
-                    self._unrecorded.clear()
-                    return
-                except SQLAlchemyError as error:
-                    log.warning("the end of %s could not be recorded: %s", self.record.id, error)
-                    await asyncio.sleep(0.2 * 2**attempt)
+        try:
+            shaped = await self._shaping.take(happening)
+        except Exception:
+            log.exception("%s cannot be told", self.record.id)
+            self.turn.cancel()
+            shaped = self._shaping.stop()
+        if self._shaping.ended:
+            await self._finish(shaped)
+        elif isinstance(happening, PictureShown | ToolReturned):
+            self._held += shaped  # recorded together with the step that it ends
+        else:
+            await self._send(shaped)
 
-    async def _record_forever(self) -> None:
-        while self._records is not None:
-            await asyncio.sleep(EVERY_S)
-            async with self._writing:
-                sent = self._unrecorded.copy()
-                try:
-                    stop = await asyncio.to_thread(self._records.keep_alive, self.record.id, ALIVE_S, sent)
-                except SQLAlchemyError as error:
-                    log.warning("what %s sent could not be recorded yet: %s", self.record.id, error)
-                    continue
-                del self._unrecorded[: len(sent)]
-            if stop:
-                self._stopping = asyncio.create_task(self.cancel())
-                return
+    async def _send(self, events: Sequence[Event]) -> None:
+        sent, self._held = [*self._held, *events], []
+        if sent:
+            await self.recording.append(sent)
+            self._tell(sent)
+
+    async def _end_step(self, step: StepEnded) -> None:
+        sent, self._held = self._held, []
+        await self.recording.checkpoint(step.progress, self._shaping.written, self._tools.conversation.items, sent)
+        self._tell(sent)
+        self.turn.go_on()
+
+    async def _finish(self, last: Sequence[Event]) -> None:
+        sent, self._held = [*self._held, *last], []
+        completed = self.response["status"] == "completed"
+        conversation = self._tools.conversation
+        items = conversation.items if completed else conversation.settled()
+        ended = self.record.model_copy(update={"running": False, "body": self.response, "items": items})
+        await self.recording.finish(ended, sent, self._place and self._place.ending(self.response, items))
+        self.record = ended
+        self._tell(sent)
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.events.add(event)
 
 
 class ResponseRuns:
-    """All responses that run in this process."""
+    """All responses that run in this process. Use as an asynchronous context: it keeps them while it is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: RunningRecords) -> None:
+        self._records = records
         self._runs: dict[str, ResponseRun] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._renewing = asyncio.create_task(self._renew_forever(), name="response-leases")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Wait until all have ended or been handed back; the turns must have been ended before."""
+        await asyncio.gather(*(run.task for run in self._runs.values()), return_exceptions=True)
+        self._renewing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._renewing
 
     def add(self, run: ResponseRun) -> None:
         self._runs[run.record.id] = run
@@ -161,6 +165,24 @@ class ResponseRuns:
         run = self._runs.get(response_id)
         return run if run is not None and run.record.owner == owner else None
 
-    async def close(self) -> None:
-        """Wait until all have said that they end; the turns must have been ended before."""
-        await asyncio.gather(*(run.task for run in self._runs.values()), return_exceptions=True)
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._renew()
+            except SQLAlchemyError as error:
+                log.warning("the leases of responses could not be renewed: %s", error)
+
+    async def _renew(self) -> None:
+        """Say that all go on here; learn which shall stop, and which are somebody else's now."""
+        mine = {run.recording.attempt: run for run in self._runs.values() if run.recording.attempt is not None}
+        if not mine:
+            return
+        held = await asyncio.to_thread(self._records.renew, list(mine), ALIVE_S)
+        for attempt, run in mine.items():
+            if attempt not in held:
+                run.turn.abandon()
+            elif held[attempt]:
+                stopping = asyncio.create_task(run.cancel())
+                self._stopping.add(stopping)
+                stopping.add_done_callback(self._stopping.discard)

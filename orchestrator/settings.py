@@ -61,6 +61,10 @@ class OrchestratorSettings(Settings):
     job_s: float = Field(default=300, gt=0)
     """Longest time for one job, its wait in the queue included."""
 
+    stop_s: int = Field(default=5, ge=0)
+    """Seconds that answers have to end after SIGTERM; a response that has not ended by then is gone on with by the next
+    process."""
+
     worker_grace_s: float = Field(default=20, gt=0)
     """How long a queued job waits for a worker of its kind to appear before it fails."""
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from orchestrator.feed import Feed
 from orchestrator.seats import shared_seat
-from shared.errors import DiptychError
-from shared.events import TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
+from shared.errors import DiptychError, Stopping
+from shared.events import StepEnded, TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +25,27 @@ def failure(end: TurnFailed) -> DiptychError:
 class Turn:
     """One turn: its events, and the way to stop it. The last event is a TurnEnd, unless Diptych itself is stopping."""
 
-    def __init__(self, events: AsyncGenerator[TurnEvent, None]) -> None:
+    def __init__(self, events: AsyncGenerator[TurnEvent, None], *, paced: bool = False) -> None:
+        """`paced`: after each StepEnded it goes on when its follower has said so, by `go_on`."""
         self.events: Feed[TurnEvent] = Feed()
-        self.task = asyncio.create_task(self._play(events))
+        self._paced, self._may_go_on = paced, asyncio.Event()
         self._cancelled = False
+        self.task = asyncio.create_task(self._play(events))
+        self.task.add_done_callback(self._close)
 
     def cancel(self) -> None:
         """End it with TurnCancelled, if it has not ended. Its jobs are the caller's to cancel."""
         if not self.task.done():
             self._cancelled = True
             self.task.cancel()
+
+    def go_on(self) -> None:
+        """What came up to the last StepEnded is recorded."""
+        self._may_go_on.set()
+
+    def abandon(self) -> None:
+        """Stop without an end: somebody else goes on with it."""
+        self.task.cancel()
 
     async def completed(self) -> AsyncIterator[TurnEvent]:
         """All events, from the first one on; TurnCompleted is last.
@@ -48,17 +59,16 @@ class Turn:
             yield event
             if isinstance(event, TurnCompleted):
                 return
-        raise DiptychError("Diptych is stopping. Try again in a moment.", code="stopping")
+        raise Stopping
 
     async def _play(self, events: AsyncGenerator[TurnEvent, None]) -> None:
         """Take in everything that happens; an error becomes TurnFailed."""
         try:
             async for event in events:
                 self.events.add(event)
-        except asyncio.CancelledError:
-            if not self._cancelled:
-                raise
-            self.events.add(TurnCancelled())
+                if self._paced and isinstance(event, StepEnded):
+                    await self._may_go_on.wait()
+                    self._may_go_on.clear()
         except DiptychError as error:
             log.info("a turn failed: %s: %s", error.code, error.message)
             self.events.add(TurnFailed(error=error.record, status=error.status))
@@ -66,8 +76,12 @@ class Turn:
             log.exception("a turn failed for a fault of our own")
             error = DiptychError("Something went wrong inside Diptych. Its log has the details.")
             self.events.add(TurnFailed(error=error.record, status=error.status))
-        finally:
-            self.events.close()
+
+    def _close(self, task: asyncio.Task[None]) -> None:
+        """Also of a task that was cancelled before it could begin."""
+        if task.cancelled() and self._cancelled:
+            self.events.add(TurnCancelled())
+        self.events.close()
 
 
 class TurnRunner:
@@ -76,8 +90,8 @@ class TurnRunner:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, events: AsyncGenerator[TurnEvent, None]) -> Turn:
-        turn = Turn(events)
+    def start(self, events: AsyncGenerator[TurnEvent, None], *, paced: bool = False) -> Turn:
+        turn = Turn(events, paced=paced)
         self._tasks.add(turn.task)
         turn.task.add_done_callback(self._tasks.discard)
         leave = shared_seat()

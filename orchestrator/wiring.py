@@ -11,11 +11,14 @@ from fastapi.security import HTTPBearer
 
 from orchestrator.dispatch import JobDispatcher
 from orchestrator.files import Files
+from orchestrator.journal import Journal
 from orchestrator.links import Links
+from orchestrator.recording import Recorded
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.idempotency import IdempotencyRecords
-from orchestrator.records.responses import ResponseRecords
+from orchestrator.records.responses import ResponseRecord, ResponseRecords
+from orchestrator.records.running import Attempt, RunningRecords
 from orchestrator.response_runs import ResponseRuns
 from orchestrator.seats import Seats
 from orchestrator.settings import LOCAL, OrchestratorSettings, owner_of_key
@@ -42,9 +45,16 @@ class Services:
     turns: TurnRunner
     seats: Seats
     responses: ResponseRecords
+    running: RunningRecords
+    journal: Journal
     conversations: ConversationRecords
     conversation_items: ConversationItemRecords
     runs: ResponseRuns
+
+    def recorded(self, record: ResponseRecord, attempt: Attempt) -> Recorded:
+        """The recording of a response that this process runs."""
+        assert record.begun is not None  # noqa: S101 - it runs
+        return Recorded(attempt, record.begun, self.journal, self.running, self.responses)
 
 
 def services_of(request: HTTPConnection) -> Services:

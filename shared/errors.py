@@ -16,6 +16,7 @@ DiptychError                    500  something went wrong here; details are in t
 ├── Overloaded                  429  too much of the asker's is under way or waiting; try again later
 ├── JobFailed                   500  a worker tried and could not do it
 │   └── JobCancelled            409  somebody stopped the job
+├── Stopping                    503  Diptych itself is being stopped, or started anew
 ├── WorkerUnavailable           503  no worker of that kind is running
 ├── VlmUnavailable              502  the VLM server cannot be reached, or answered with an error
 │   ├── VlmRefused              502  the VLM server found fault with what it was asked
@@ -131,6 +132,14 @@ class JobCancelled(JobFailed):
 
     def __init__(self) -> None:
         super().__init__("The job was stopped.")
+
+
+class Stopping(DiptychError):
+    status = 503
+    code = "stopping"
+
+    def __init__(self) -> None:
+        super().__init__("Diptych is stopping. Try again in a moment.")
 
 
 class WorkerUnavailable(DiptychError):

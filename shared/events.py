@@ -143,6 +143,27 @@ class Usage(Frozen):
         )
 
 
+class TurnProgress(Frozen):
+    """How far a turn has come: with the conversation's items, all that it takes to go on from there."""
+
+    step: int = 0
+    """Answers of the VLM so far."""
+    usage: Usage = Usage()
+    calls: int = 0
+    format_errors: int = 0
+    shown: bool = False
+    """Whether anything was shown."""
+    handed_back: tuple[FunctionCalled, ...] = ()
+    """Calls of the client's functions in the last answer, with which the turn will end."""
+
+
+class StepEnded(Frozen):
+    """The VLM has answered, or a call has returned, and the conversation holds what came of it. Nobody is shown it."""
+
+    type: Literal["step_ended"] = "step_ended"
+    progress: TurnProgress
+
+
 class TurnCompleted(Frozen):
     type: Literal["turn_completed"] = "turn_completed"
     usage: Usage
@@ -165,6 +186,7 @@ class TurnCancelled(Frozen):
 AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed
 JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
 TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
-TurnEvent = TextDelta | TextEnded | ToolCalled | FunctionCalled | PictureShown | ToolReturned | AnyJobEvent | TurnEnd
+CallEvent = ToolCalled | FunctionCalled | PictureShown | ToolReturned
+TurnEvent = TextDelta | TextEnded | CallEvent | AnyJobEvent | StepEnded | TurnEnd
 
 job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

@@ -15,12 +15,14 @@ from cli.ports import free_port
 from cli.redis_server import find_binary
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.files import Files
+from orchestrator.journal import Journal
 from orchestrator.links import Links
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.responses import ResponseRecords
+from orchestrator.records.running import RunningRecords
 from orchestrator.response_runs import ResponseRuns
 from orchestrator.seats import Seats
 from orchestrator.settings import OrchestratorSettings
@@ -150,6 +152,7 @@ def idempotency(engine, store):
 @pytest.fixture
 def make_services(
     *,
+    engine,
     ledger,
     file_records,
     response_records,
@@ -164,7 +167,7 @@ def make_services(
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
-        uploads = Uploads(store)
+        uploads, running = Uploads(store), RunningRecords(engine, engine)
         made = OrchestratorSettings(data=tmp_path, **settings)
         return Services(
             settings=made,
@@ -180,9 +183,11 @@ def make_services(
             turns=TurnRunner(),
             seats=Seats(made.max_turns),
             responses=response_records,
+            running=running,
+            journal=Journal(running),
             conversations=conversation_records,
             conversation_items=conversation_item_records,
-            runs=ResponseRuns(),
+            runs=ResponseRuns(running),
         )
 
     return make

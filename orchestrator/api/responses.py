@@ -17,10 +17,11 @@ from orchestrator.api.responses_start import start
 from orchestrator.response_runs import ResponseRun
 from orchestrator.turns import failure
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, Stopping
 from shared.events import TurnFailed
 
 router = APIRouter()
+LAST = ("response.completed", "response.failed", "response.incomplete")
 Number = Annotated[int, Query(ge=-1, lt=2**31)]
 
 
@@ -111,12 +112,18 @@ async def _completed(run: ResponseRun) -> None:
     last = run.turn.events.last
     if isinstance(last, TurnFailed):
         raise failure(last)
+    if run.record.running:  # somebody else goes on with it
+        raise Stopping
 
 
 def _streamed(events: Any, services: Services) -> StreamingResponse:
     async def frames() -> AsyncGenerator[bytes, None]:
         pictures = Pictures(services.store)
+        kind = ""
         async for event in events:
-            yield sse.frame(await pictures.rendered(event), event["type"])
+            kind = event["type"]
+            yield sse.frame(await pictures.rendered(event), kind)
+        if kind and kind not in LAST:
+            raise sse.CutOff
 
     return StreamingResponse(sse.with_pauses(frames()), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)

@@ -10,8 +10,8 @@ from orchestrator.api.responses_document import CompactedResponse, InputTokens, 
 from orchestrator.api.responses_object import usage_of
 from orchestrator.api.responses_schema import CompactRequest, CountRequest
 from orchestrator.api.responses_start import context_of
+from orchestrator.asking import count_tokens
 from orchestrator.items import new_item_id
-from orchestrator.loop import count_tokens
 from orchestrator.wiring import OwnerDep, ServicesDep
 from shared.events import Usage
 

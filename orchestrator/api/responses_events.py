@@ -1,7 +1,7 @@
 """The numbered events of one response, its items as they are added and finished, and the message that is written."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,18 @@ class ResponseEvents:
 
     response: dict[str, Any]
     _number: int = 0
+
+    def restore(self, events: Sequence[Event]) -> None:
+        """Go on behind events that were sent by another process."""
+        output = self.response["output"]
+        for event in events:
+            self._number = event["sequence_number"] + 1
+            if event["type"] == "response.output_item.added":
+                output.append(event["item"])
+            elif event["type"] == "response.output_item.done":
+                output[event["output_index"]] = event["item"]
+            elif event["type"] == "response.in_progress":
+                self.response["status"] = "in_progress"
 
     def event(self, kind: str, /, **fields: Any) -> Event:
         event = {"type": kind, "sequence_number": self._number} | fields
@@ -57,6 +69,21 @@ class Writer:
         self._message: _Message | None = None
         self.gap = False
         """Whether a blank line belongs before the next text."""
+        self.written = 0
+        """Characters of text so far."""
+
+    def restore(self, events: Sequence[Event]) -> str:
+        """Go on behind events that were sent by another process. Returns the whole text that they hold."""
+        deltas = [event for event in events if event["type"] == "response.output_text.delta"]
+        last = self._events.response["output"][-1:]
+        if last and last[0]["type"] == "message" and last[0]["status"] == "in_progress":
+            (item,) = last
+            text = "".join(event["delta"] for event in deltas if event["item_id"] == item["id"])
+            self._message = _Message(item["id"], len(self._events.response["output"]) - 1, text)
+            self.gap = bool(text)  # it goes on behind a call, or is closed
+        whole = "".join(event["delta"] for event in deltas)
+        self.written = len(whole)
+        return whole
 
     def write(self, text: str) -> Iterator[Event]:
         if self._message is None:
@@ -69,6 +96,7 @@ class Writer:
             text = f"\n\n{text}"
         self.gap = False
         self._message.text += text
+        self.written += len(text)
         yield self._events.event("response.output_text.delta", **self._message.place, delta=text, logprobs=[])
 
     def close(self, status: str = "completed") -> Iterator[Event]:

@@ -1,17 +1,13 @@
-"""Stored and running responses: found again, followed from any event on, ended where nobody runs them any more."""
+"""Stored and running responses: found again, followed from any event on, stopped, in whichever process they run."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from orchestrator.api.responses_object import error_of
-from orchestrator.api.responses_stream import STOPPING
 from orchestrator.records.responses import ResponseRecord
 from orchestrator.wiring import Services
 
-POLL_S = 0.5
-UNKNOWN_NUMBERS = 1000
-"""Numbers that one who was cut off may have given out without leaving a record of them."""
+POLL_S = 0.2
 Event = dict[str, Any]
 
 
@@ -20,14 +16,6 @@ async def find(response_id: str, services: Services, owner: str) -> ResponseReco
     run = services.runs.get(response_id, owner)
     if run is not None:
         return run.record.model_copy(update={"body": run.response})
-    record = await asyncio.to_thread(services.responses.get, response_id, owner)
-    if not record.cut_off:
-        return record
-    sent = await asyncio.to_thread(services.responses.events_after, response_id, -1)
-    number = (sent[-1]["sequence_number"] if sent else 0) + UNKNOWN_NUMBERS
-    body = record.body | {"status": "failed", "error": error_of(STOPPING.record)}
-    event = {"type": "response.failed", "sequence_number": number, "response": body}
-    await asyncio.to_thread(services.responses.bury, record, event)
     return await asyncio.to_thread(services.responses.get, response_id, owner)
 
 
@@ -46,7 +34,7 @@ async def follow(response_id: str, services: Services, owner: str, after: int) -
             yield event
         if not record.running:
             return
-        await asyncio.sleep(POLL_S)  # another process runs it
+        await asyncio.sleep(POLL_S)  # another process runs it, or will go on with it
 
 
 async def cancel(response_id: str, services: Services, owner: str) -> ResponseRecord:
@@ -57,7 +45,7 @@ async def cancel(response_id: str, services: Services, owner: str) -> ResponseRe
         return run.record
     record = await find(response_id, services, owner)
     if record.running:
-        await asyncio.to_thread(services.responses.request_cancel, response_id)
+        await asyncio.to_thread(services.running.request_cancel, response_id)
         async for _ in follow(response_id, services, owner, -1):
             pass
         record = await find(response_id, services, owner)

@@ -22,6 +22,8 @@ from shared.errors import DiptychError, InvalidRequest
 
 router = APIRouter()
 LONGEST_S = 3600.0
+RESTARTING = 1012
+"""Of the WebSocket close codes: the service restarts."""
 OF_HTTP = ("stream", "stream_options", "background")
 """Fields that only HTTP has a use for."""
 TOO_LONG = "A connection lasts an hour at most. Open a new one."
@@ -75,6 +77,9 @@ class _Session:
         pictures = Pictures(self._services.store)
         async for event in run.events.follow():
             await self._socket.send_text(json.dumps(await pictures.rendered(event), ensure_ascii=False))
+        if run.record.running:  # this process is being stopped
+            await self._socket.close(RESTARTING)
+            raise WebSocketDisconnect(RESTARTING)
         self._last = None if run.record.body["status"] == "failed" else run.record
 
     async def refuse(self, error: DiptychError) -> None:

@@ -1,6 +1,7 @@
 """From a request's body to a running response."""
 
 import asyncio
+import copy
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,11 +22,14 @@ from orchestrator.conversation_turns import ConversationTurn
 from orchestrator.items import new_item_id
 from orchestrator.loop import AgentLoop
 from orchestrator.pictures import size_in
-from orchestrator.records.responses import ResponseRecord
+from orchestrator.recording import Recording, Unrecorded
+from orchestrator.records.responses import Begun, ResponseRecord
+from orchestrator.records.running import Attempt
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.wiring import Services
 from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.events import TurnProgress
 from shared.imaging import parse_data_url
 
 
@@ -61,7 +65,7 @@ async def context_of(
     _check_choice(body, reader.conversation)
     if kept is not None:
         asked = kept.added()
-        place = ConversationTurn(kept.seen, asked, len(reader.conversation.items))
+        place = ConversationTurn(seen=kept.seen, asked=asked, before=len(reader.conversation.items))
         return Context(reader.conversation, kept.listed, list(asked.listed), place)
     earlier = (*previous.input, *previous.body["output"]) if previous else ()
     return Context(reader.conversation, earlier, reader.listed)
@@ -97,31 +101,40 @@ async def start(
     context = await context_of(body, services, owner, remembered)
     options = await _painting(body, context.conversation, services, owner)
     response = new_response(new_item_id("resp"), body)
-    now = time.time()
+    place = context.place
     record = ResponseRecord(
         id=response["id"],
         owner=owner,
-        created_at=now,
-        alive_until=now + ALIVE_S,
+        created_at=time.time(),
         body=response,
         input=(*context.earlier, *context.new),
+        items=context.conversation.items,
+        begun=Begun(request=_request_of(body), mask=options.mask, place=place and place.model_dump(mode="json")),
     )
+    recording: Recording = Unrecorded()
     if body.stored:
-        beside = context.place and context.place.beginning(record.id)
-        await asyncio.to_thread(services.responses.add, record, context.new, beside)
-    tools = _tool_context(options, context.conversation, services, owner)
+        beside = place and place.beginning(record.id)
+        await asyncio.to_thread(services.responses.add, record, context.new, ALIVE_S, beside)
+        recording = services.recorded(record, Attempt(record.id, 1))
+    shaping = stream_of(body, copy.deepcopy(response), services)
+    tools = tool_context(options, context.conversation, services, owner)
     run = ResponseRun(
         record,
-        turn=services.turns.start(_loop(body, tools, services).run()),
-        shaping=_stream(body, response, services),
-        conversation=context.conversation,
-        jobs=tools.jobs,
+        turn=services.turns.start(loop_of(body, tools, services).run(), paced=body.stored),
+        shaping=shaping,
+        opening=shaping.opening(),
+        tools=tools,
         ledger=services.ledger,
-        records=services.responses if body.stored else None,
-        place=context.place,
+        recording=recording,
+        place=place,
     )
     services.runs.add(run)
     return run
+
+
+def _request_of(body: ResponseRequest) -> Listed:
+    """What must be known of a request to go on with it. Its input stands in the conversation."""
+    return body.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"input"})
 
 
 async def _painting(
@@ -157,7 +170,7 @@ async def _mask(mask: ImageMask, services: Services, owner: str) -> str:
     return await services.uploads.keep_mask(await services.files.original(record))
 
 
-def _tool_context(options: PaintingOptions, conversation: Conversation, services: Services, owner: str) -> ToolContext:
+def tool_context(options: PaintingOptions, conversation: Conversation, services: Services, owner: str) -> ToolContext:
     return ToolContext(
         conversation=conversation,
         dispatcher=services.dispatcher,
@@ -176,7 +189,15 @@ def _check_choice(body: ContextRequest, conversation: Conversation) -> None:
         raise InvalidRequest("tool_choice: this tool needs a picture, and there is none.", param="tool_choice")
 
 
-def _loop(body: ResponseRequest, tools: ToolContext, services: Services) -> AgentLoop:
+def loop_of(
+    body: ResponseRequest,
+    tools: ToolContext,
+    services: Services,
+    *,
+    begun: TurnProgress | None = None,
+    cut: str = "",
+) -> AgentLoop:
+    """A request's turn, from its beginning or from where another process left it."""
     settings = services.settings
     calls = min(settings.max_calls, body.max_tool_calls or settings.max_calls)
     bounds = Bounds(settings.max_steps, calls, settings.max_format_errors, settings.turn_s)
@@ -188,10 +209,12 @@ def _loop(body: ResponseRequest, tools: ToolContext, services: Services) -> Agen
         body.functions,
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
+        begun=begun,
+        cut=cut,
     )
 
 
-def _stream(body: ResponseRequest, response: dict[str, Any], services: Services) -> ResponseStream:
+def stream_of(body: ResponseRequest, response: dict[str, Any], services: Services) -> ResponseStream:
     extended = body.diptych is not None
     return ResponseStream(
         response=response,

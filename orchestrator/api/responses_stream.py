@@ -4,7 +4,7 @@ Keeps the response object up to date with them. Pictures are references to artif
 in. Tools that the request does not name leave only text: a picture of theirs is a Markdown link.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,9 @@ from orchestrator.api.responses_items import (
 )
 from orchestrator.api.responses_object import ending
 from orchestrator.api.responses_pictures import Pictures, reference
+from orchestrator.api.responses_resumed import Resumed
 from orchestrator.links import markdown_image
-from shared.errors import DiptychError, JobCancelled
+from shared.errors import JobCancelled, Stopping
 from shared.events import (
     AnyJobEvent,
     FunctionCalled,
@@ -40,7 +41,6 @@ from shared.events import (
 from shared.jobs import JobOutput
 
 STOPPED = JobCancelled().record
-STOPPING = DiptychError("Diptych was stopped while it answered. Try again in a moment.", code="stopping")
 
 
 @dataclass
@@ -49,6 +49,8 @@ class _Call:
 
     event: ToolCalled
     index: int
+    generating: bool = False
+    """Whether it was said that the painter has begun."""
     partial_images: int = 0
     total: int = 0
     output: JobOutput | None = None
@@ -74,6 +76,8 @@ class ResponseStream:
     _jobs: dict[str, str] = field(default_factory=dict)
     """Job id to call id."""
 
+    _resumed: "Resumed" = field(default_factory=lambda: Resumed(()))
+
     def __post_init__(self) -> None:
         self._events = ResponseEvents(self.response)
         self._writer = Writer(self._events)
@@ -86,13 +90,32 @@ class ResponseStream:
             self.response["status"] = "in_progress"
         return [*events, self._events.state("response.in_progress")]
 
+    def restore(self, events: Sequence[Event], written: int) -> tuple[str, list[Event]]:
+        """Go on behind events that were sent by another process.
+
+        `written`: characters of text that came before the last recorded step. What was written since is cut: returned,
+        with the events that close it as an incomplete message.
+        """
+        self._events.restore(events)
+        cut = self._writer.restore(events)[written:]
+        self._writer.gap = self._writer.gap and not self.only_json
+        self._resumed = Resumed(events)
+        return cut, list(self._writer.close("incomplete")) if cut else []
+
+    @property
+    def written(self) -> int:
+        """Characters of text so far."""
+        return self._writer.written
+
     async def take(self, event: TurnEvent) -> list[Event]:
         """What clients see of an event."""
+        if self._resumed.has_shown(event):
+            return []
         return list(self._shaped(event, await self._kept(event)))
 
     def stop(self) -> list[Event]:
         """End it, because no more events will come."""
-        return list(self._end(TurnFailed(error=STOPPING.record, status=STOPPING.status)))
+        return list(self._end(TurnFailed(error=Stopping().record, status=Stopping.status)))
 
     async def _kept(self, event: TurnEvent) -> str | None:
         """The artifact of the picture in an event, in the form in which it is shown; None where none is."""
@@ -117,12 +140,15 @@ class ResponseStream:
             yield from self._returned(event)
         elif isinstance(event, AnyJobEvent):
             yield from self._job(event, artifact)
-        else:
+        elif isinstance(event, TurnEnd):
             yield from self._end(event)
 
     def _called(self, event: ToolCalled) -> Iterator[Event]:
         painting = event.id.startswith("ig_")
         if (self.images is None) if painting else (event.name not in self.hosted):
+            return
+        if (known := self._resumed.call_of(event.id)) is not None:
+            self._calls[event.call_id] = _Call(event, known.index, known.generating, known.partial_images)
             return
         yield from self._writer.close()
         begun = self.images.begun(event) if self.images and painting else hosted_item(event, "in_progress")
@@ -172,7 +198,8 @@ class ResponseStream:
         call = self._call_of(event)
         if call is None:
             return
-        if isinstance(event, JobStarted) and event.attempt == 1 and call.event.id.startswith("ig_"):
+        if isinstance(event, JobStarted) and not call.generating and call.event.id.startswith("ig_"):
+            call.generating = True
             yield self._image_event("generating", call.event.id, call.index)
         elif isinstance(event, JobProgress):
             call.total = event.total

@@ -21,6 +21,10 @@ DONE = b"data: [DONE]\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
+class CutOff(Exception):
+    """The stream ends here before its time; it can be followed further elsewhere."""
+
+
 def frame(data: dict[str, Any], event: str | None = None) -> bytes:
     """One event, to be written at once: some clients cannot put together what comes in pieces."""
     name = f"event: {event}\n" if event else ""
@@ -40,5 +44,7 @@ async def with_pauses(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[byte
             upcoming = asyncio.ensure_future(anext(frames))
     except StopAsyncIteration:
         yield DONE
+    except CutOff:
+        return
     finally:
         upcoming.cancel()

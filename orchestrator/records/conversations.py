@@ -5,7 +5,6 @@ whatever processes, one is refused. Those of another owner are as if they had ne
 milliseconds. Knows no models and no HTTP.
 """
 
-import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -91,7 +90,7 @@ class ConversationRecords:
 
 
 def hold(connection: sa.Connection, seen: Seen, response_id: str | None = None) -> None:
-    """Begin to add to a conversation; a response holds it until it has ended, or fallen silent.
+    """Begin to add to a conversation; a response holds it until it has ended.
 
     Raises:
         NotFound: it was deleted.
@@ -113,8 +112,8 @@ def named(conversation_id: str, owner: str) -> tuple[sa.ColumnElement[bool], ...
 
 
 def _is_held() -> sa.ColumnElement[bool]:
-    runs = (responses.c.running.is_(True), responses.c.alive_until >= time.time())
-    holder = sa.select(responses.c.id).where(responses.c.id == conversations.c.held_by, *runs)
+    runs = (responses.c.id == conversations.c.held_by, responses.c.running.is_(True))
+    holder = sa.select(responses.c.id).where(*runs)
     return holder.correlate(conversations).exists()
 
 

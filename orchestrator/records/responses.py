@@ -1,7 +1,7 @@
 """The record of responses, in SQL beside the ledger: what was asked, what came of it, and every event that was sent.
 
-Whoever runs a response keeps it alive by saying so now and then; one that has fallen silent counts as cut off.
-Responses of another owner are as if they had never been. Methods block for milliseconds. Knows no models and no HTTP.
+One that runs has a lease, see `running`; only whoever holds it may change the response. Responses of another owner
+are as if they had never been. Methods block for milliseconds. Knows no models and no HTTP.
 """
 
 import time
@@ -22,11 +22,20 @@ responses = sa.Table(
     sa.Column("owner", sa.String(80), nullable=False),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("running", sa.Boolean, nullable=False),
-    sa.Column("alive_until", sa.Double, nullable=False),
-    sa.Column("cancel_requested", sa.Boolean, nullable=False),
     sa.Column("body", sa.JSON, nullable=False),
     sa.Column("input", sa.JSON, nullable=False),
     sa.Column("items", sa.JSON, nullable=False),
+    sa.Column("begun", sa.JSON(none_as_null=True)),  # until it has ended
+    sa.Index("responses_running", "running"),
+)
+leases = sa.Table(
+    "response_leases",
+    metadata,
+    sa.Column("response_id", sa.String(64), primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("alive_until", sa.Double, nullable=False),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.Column("stalled", sa.Integer, nullable=False),
 )
 events = sa.Table(
     "response_events",
@@ -48,6 +57,21 @@ Beside = Callable[[sa.Connection], None]
 """Something that is written in the same transaction, and may raise to call it off."""
 
 
+class Begun(Frozen):
+    """What it takes to go on with a response that somebody else began."""
+
+    request: Body
+    """The request's body without its input."""
+    mask: str | None = None
+    """Artifact id of the request's mask."""
+    place: Body | None = None
+    """Where it stands in a conversation that is kept."""
+    progress: Body | None = None
+    """How far its turn has come; None: not past its first answer."""
+    written: int = 0
+    """Characters of text that had been written by then."""
+
+
 class ResponseRecord(Frozen):
     """One response, whole. Pictures in it are references to artifacts."""
 
@@ -55,19 +79,14 @@ class ResponseRecord(Frozen):
     owner: str
     created_at: float
     running: bool = True
-    alive_until: float
-    cancel_requested: bool = False
     body: Body
     """The response object."""
     input: tuple[Body, ...]
     """All input items, those of the responses before it included, as they are listed."""
     items: tuple[Item, ...] = ()
-    """The conversation up to its end, for the next turn."""
-
-    @property
-    def cut_off(self) -> bool:
-        """Whether nobody runs it any more, though it has not ended."""
-        return self.running and self.alive_until < time.time()
+    """The conversation as far as it has come; in the end, for the next turn."""
+    begun: Begun | None = None
+    """While it runs."""
 
 
 class ResponseRecords:
@@ -76,12 +95,16 @@ class ResponseRecords:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def add(self, record: ResponseRecord, new_input: Sequence[Body], beside: Beside | None = None) -> None:
-        """A response that begins; `new_input` are the input items that it brought in itself."""
+    def add(
+        self, record: ResponseRecord, new_input: Sequence[Body], alive_s: float, beside: Beside | None = None
+    ) -> None:
+        """A response that begins, in its first attempt; `new_input` are the input items that it brought in itself."""
+        lease = {"attempt": 1, "alive_until": time.time() + alive_s, "cancel_requested": False, "stalled": 0}
         with self._engine.begin() as connection:
             if beside is not None:
                 beside(connection)
             connection.execute(responses.insert().values(record.model_dump(mode="json")))
+            connection.execute(leases.insert().values(response_id=record.id, **lease))
             _name(connection, record.id, record.owner, new_input)
 
     def get(self, response_id: str, owner: str) -> ResponseRecord:
@@ -108,50 +131,31 @@ class ResponseRecords:
         with self._engine.connect() as connection:
             return list(connection.execute(wanted.order_by(events.c.number)).scalars())
 
-    def keep_alive(self, response_id: str, seconds: float, sent: Sequence[Body]) -> bool:
-        """Store what was sent and say that somebody goes on; returns whether it shall stop (or was deleted)."""
-        alive = responses.update().where(responses.c.id == response_id).values(alive_until=time.time() + seconds)
+    def finish(self, record: ResponseRecord, attempt: int, sent: Sequence[Body], beside: Beside | None = None) -> bool:
+        """Commit the end, with the last events. False: it was deleted, or somebody else runs it; nothing is changed."""
+        values = record.model_dump(mode="json", include={"body", "items"}) | {"running": False, "begun": None}
+        mine = (leases.c.response_id == record.id, leases.c.attempt == attempt)
         with self._engine.begin() as connection:
-            cancel = connection.execute(alive.returning(responses.c.cancel_requested)).scalar()
-            if cancel is not None:
-                _store(connection, response_id, sent)
-        return cancel is not False
-
-    def finish(self, record: ResponseRecord, sent: Sequence[Body], beside: Beside | None = None) -> None:
-        """Commit the end, with the last events. One that was deleted meanwhile stays deleted."""
-        values = record.model_dump(mode="json", include={"body", "items"}) | {"running": False}
-        running = responses.update().where(responses.c.id == record.id, responses.c.running.is_(True))
-        with self._engine.begin() as connection:
-            if connection.execute(running.values(values).returning(responses.c.id)).scalar() is not None:
-                _store(connection, record.id, sent)
-                _name(connection, record.id, record.owner, record.body["output"])
-                if beside is not None:
-                    beside(connection)
-
-    def bury(self, record: ResponseRecord, event: Body) -> None:
-        """End one that was cut off: with this last event, and the response object in it."""
-        silent = (responses.c.running.is_(True), responses.c.alive_until < time.time())
-        dead = responses.update().where(responses.c.id == record.id, *silent)
-        with self._engine.begin() as connection:
-            ended = dead.values(running=False, body=event["response"]).returning(responses.c.id)
-            if connection.execute(ended).scalar() is not None:
-                _store(connection, record.id, [event])
-
-    def request_cancel(self, response_id: str) -> None:
-        """Ask whoever runs it to stop."""
-        with self._engine.begin() as connection:
-            connection.execute(responses.update().where(responses.c.id == response_id).values(cancel_requested=True))
+            if connection.execute(leases.delete().where(*mine).returning(leases.c.attempt)).scalar() is None:
+                return False
+            connection.execute(responses.update().where(responses.c.id == record.id).values(values))
+            store_events(connection, record.id, sent)
+            _name(connection, record.id, record.owner, record.body["output"])
+            if beside is not None:
+                beside(connection)
+        return True
 
     def delete(self, response_id: str, owner: str) -> None:
         """Raises NotFound."""
         self.get(response_id, owner)
         with self._engine.begin() as connection:
             connection.execute(responses.delete().where(responses.c.id == response_id))
+            connection.execute(leases.delete().where(leases.c.response_id == response_id))
             connection.execute(events.delete().where(events.c.response_id == response_id))
             connection.execute(named.delete().where(named.c.response_id == response_id))
 
 
-def _store(connection: sa.Connection, response_id: str, sent: Sequence[Body]) -> None:
+def store_events(connection: sa.Connection, response_id: str, sent: Sequence[Body]) -> None:
     if sent:
         rows = [{"response_id": response_id, "number": body["sequence_number"], "body": body} for body in sent]
         connection.execute(events.insert(), rows)

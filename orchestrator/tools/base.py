@@ -1,10 +1,12 @@
 """What a tool is: a name, a description for the VLM, a model of its arguments, and how it becomes a job."""
 
+import hashlib
+import itertools
 import json
 import secrets
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -59,6 +61,14 @@ class ToolContext:
     result_chars: int
     jobs: list[str] = field(default_factory=list)
     """Ids of all jobs of the turn."""
+    call_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    """The call that is being run."""
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    """Of that call's jobs."""
+
+    def for_call(self, call_id: str) -> Self:
+        """The same for one call."""
+        return replace(self, call_id=call_id, _numbers=itertools.count())
 
     def picture(self, handle: str) -> str:
         """The artifact id behind a handle. Raises ToolFailed."""
@@ -76,7 +86,8 @@ class ToolContext:
             ToolFailed: the job failed in a way that the VLM should be told of.
             WorkerUnavailable, DeadlineExceeded: the turn cannot go on.
         """
-        job = new_job(work, owner=self.owner, seconds=self.job_s)
+        job_id = job_id_of(self.call_id, next(self._numbers))
+        job = new_job(work, owner=self.owner, seconds=self.job_s, job_id=job_id)
         self.jobs.append(job.id)
         async for event in self.dispatcher.run(job):
             yield event
@@ -84,6 +95,11 @@ class ToolContext:
                 if event.error.code == DeadlineExceeded.code:
                     raise DeadlineExceeded(event.error.message)
                 raise ToolFailed(event.error)
+
+
+def job_id_of(call_id: str, number: int) -> str:
+    """A call that is run again, because the process that ran it died, finds the jobs that it has already."""
+    return f"job_{hashlib.sha256(f'{call_id}/{number}'.encode()).hexdigest()[:24]}"
 
 
 class ToolFailed(Exception):

@@ -24,7 +24,9 @@ def client_for(make_services):
 
         @contextlib.asynccontextmanager
         async def opened(_settings):
-            yield made
+            async with made.runs:
+                yield made
+                await made.turns.close()
 
         app = create_app(made.settings, opened)
         async with app.router.lifespan_context(app):
@@ -32,7 +34,6 @@ def client_for(make_services):
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
                 client.app, client.vlm = app, made.vlm
                 yield client
-        await made.turns.close()
 
     return client_for
 
@@ -47,7 +48,8 @@ def sdk_for(make_services):
 
         @contextlib.asynccontextmanager
         async def opened(_settings):
-            yield house
+            async with house.runs:
+                yield house
 
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -66,7 +68,6 @@ def sdk_for(make_services):
                 yield client
             finally:
                 await house.turns.close()
-                await house.runs.close()
                 server.should_exit = True
                 await serving
 

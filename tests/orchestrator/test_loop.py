@@ -173,7 +173,7 @@ async def test_a_function_with_the_name_of_a_tool_of_ours_stands_in_its_place(ru
     theirs = {"type": "function", "function": {"name": "generate_image", "parameters": {"type": "object"}}}
     events, vlm = await run([call("generate_image", prompt="a cat")], functions=Functions((theirs,)))
     assert [tool for tool in vlm.asked[0][1].tools if tool["function"]["name"] == "generate_image"] == [theirs]
-    assert [event.type for event in events] == ["function_called", "turn_completed"]
+    assert [event.type for event in events] == ["step_ended", "function_called", "turn_completed"]
 
 
 async def test_functions_that_the_server_refuses_are_the_clients_fault(run):
@@ -317,5 +317,5 @@ async def test_the_jobs_events_name_the_call_that_they_serve_and_each_call_retur
 async def test_text_before_a_call_is_told_apart_from_what_follows(run):
     events, _ = await run([VlmText(text="Wait."), call("generate_image", prompt="a cat")], [VlmText(text="Done.")])
     kinds = [event.type for event in events if not event.type.startswith("job")]
-    expected = ["text_delta", "text_ended", "tool_called", "picture_shown", "tool_returned", "text_delta"]
-    assert kinds == [*expected, "turn_completed"]
+    called = ["text_delta", "text_ended", "step_ended", "tool_called", "picture_shown", "tool_returned", "step_ended"]
+    assert kinds == [*called, "text_delta", "turn_completed"]

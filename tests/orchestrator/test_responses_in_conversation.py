@@ -6,11 +6,13 @@ import time
 import openai
 import pytest
 
+from orchestrator.api.responses_resume import resume
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
 from shared.errors import VlmUnavailable
 from tests.conftest import data_url, png
 from tests.orchestrator.test_responses_kept import GatedVlm, until_ended
+from tests.orchestrator.test_responses_resume import leave
 
 DRAW = VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
 READ = VlmToolCall(call_id="c", name="read_text", arguments='{"image": "image_1"}')
@@ -210,21 +212,20 @@ async def test_an_answer_cut_at_its_limit_is_kept(sdk_for):
         assert [item.status for item in await items_of(client, made)] == ["completed", "incomplete"]
 
 
-async def test_a_conversation_whose_response_nobody_runs_any_more_is_free(sdk_for, response_records):
+async def test_a_conversation_stays_locked_until_another_process_has_ended_its_response(sdk_for):
     vlm = GatedVlm()
     async with sdk_for(vlm=vlm) as client:
         made = await client.conversations.create()
-        begun = await ask(client, made, "lost", background=True)
-        run = client.house.runs._runs.pop(begun.id)  # as after a crash: the record stays, nobody keeps it alive
-        run.task.cancel()
-        run.turn.task.cancel()
-        await asyncio.wait({run.task})
+        begun = await ask(client, made, "hello", background=True)
+        await leave(client.house, begun.id)
         with pytest.raises(openai.ConflictError):
             await ask(client, made, "too early")
-        response_records.keep_alive(begun.id, -1, [])
         vlm.gate.set()
+        run = await resume(client.house.running.take_silent(60), client.house)
+        await asyncio.wait_for(run.task, 5)
         await ask(client, made, "again")
-        assert [item.content[0].text for item in await items_of(client, made)] == ["again", "First. Second."]
+        said = [item.content[0].text for item in await items_of(client, made)]
+        assert said == ["hello", "First. ", "First. Second.", "again", "First. Second."]
 
 
 async def test_a_conversation_deleted_meanwhile_stays_deleted_and_the_answer_is_given(sdk_for):

@@ -137,16 +137,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", "response_id"),
     )
     op.create_table(
+        "response_leases",
+        sa.Column("response_id", sa.String(length=64), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("alive_until", sa.Double(), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("stalled", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("response_id"),
+    )
+    op.create_table(
         "responses",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("owner", sa.String(length=80), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("running", sa.Boolean(), nullable=False),
-        sa.Column("alive_until", sa.Double(), nullable=False),
-        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("input", sa.JSON(), nullable=False),
         sa.Column("items", sa.JSON(), nullable=False),
+        sa.Column("begun", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+    with op.batch_alter_table("responses", schema=None) as batch_op:
+        batch_op.create_index("responses_running", ["running"], unique=False)
+
     # ### end Alembic commands ###

@@ -12,6 +12,7 @@ from orchestrator.items import Message, TextPart
 from orchestrator.records.conversation_items import Addition, ConversationItemRecords, conclude
 from orchestrator.records.conversations import ConversationRecords, Seen, hold
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
+from orchestrator.records.running import RunningRecords
 from shared.database import open_engine
 from shared.errors import Conflict, NotFound
 
@@ -30,10 +31,9 @@ def addition(*texts):
     )
 
 
-def response(response_id, alive_s=60.0):
-    now = time.time()
+def response(response_id):
     body = {"id": response_id, "output": []}
-    return ResponseRecord(id=response_id, owner="me", created_at=now, alive_until=now + alive_s, body=body, input=())
+    return ResponseRecord(id=response_id, owner="me", created_at=time.time(), body=body, input=())
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def begin(url, start, response_id):
     seen = ConversationRecords(engine).get("conv_1", "me")
     start.wait(30)
     try:
-        records.add(response(response_id), [], partial(hold, seen=seen, response_id=response_id))
+        records.add(response(response_id), [], 60, partial(hold, seen=seen, response_id=response_id))
     except Conflict:
         return False
     finally:
@@ -75,7 +75,7 @@ def test_of_many_processes_exactly_one_takes_a_conversation(engine, conversation
             record = response(names[took.index(True)])
             seen = conversation_records.get("conv_1", "me")
             ended = partial(conclude, seen=seen, response_id=record.id, addition=addition(f"turn{turn}"))
-            ResponseRecords(engine).finish(record, [], ended)
+            assert ResponseRecords(engine).finish(record, 1, [], ended)
     assert texts(ConversationItemRecords(engine)) == ["first", *(f"turn{turn}" for turn in range(5))]
 
 
@@ -95,29 +95,34 @@ def test_many_who_add_at_once_add_whole_or_not_at_all(conversation, conversation
     assert all(first[:-1] == second[:-1] for first, second in zip(found[::2], found[1::2], strict=True))
 
 
-def test_a_holder_that_fell_silent_adds_nothing_after_another_took_over(
+def test_a_conversation_stays_a_response_s_until_it_has_ended(
     engine, conversation, response_records, conversation_records, conversation_item_records
 ):
-    silent = response("resp_silent", alive_s=-1)
-    response_records.add(silent, [], partial(hold, seen=conversation, response_id=silent.id))
+    silent, other = response("resp_silent"), response("resp_other")
+    response_records.add(silent, [], -1, partial(hold, seen=conversation, response_id=silent.id))
     seen = conversation_records.get("conv_1", "me")
-    other = response("resp_other")
-    response_records.add(other, [], partial(hold, seen=seen, response_id=other.id))
-    response_records.finish(silent, [], partial(conclude, seen=seen, response_id=silent.id, addition=addition("late")))
-    response_records.finish(other, [], partial(conclude, seen=seen, response_id=other.id, addition=addition("told")))
+    with pytest.raises(Conflict):
+        response_records.add(other, [], 60, partial(hold, seen=seen, response_id=other.id))
+    taken = RunningRecords(engine, engine).take_silent(60)
+    ending = partial(conclude, seen=seen, response_id=silent.id, addition=addition("told"))
+    assert not response_records.finish(silent, 1, [], ending)
+    assert response_records.finish(silent, taken.attempt.number, [], ending)
     assert texts(conversation_item_records) == ["first", "told"]
+    response_records.add(
+        other, [], 60, partial(hold, seen=conversation_records.get("conv_1", "me"), response_id=other.id)
+    )
 
 
 def test_a_response_that_may_not_begin_leaves_no_record(conversation, response_records, conversation_records):
     stale = Seen(id="conv_1", owner="me", version=7)
     with pytest.raises(Conflict) as raised:
-        response_records.add(response("resp_1"), [], partial(hold, seen=stale, response_id="resp_1"))
+        response_records.add(response("resp_1"), [], 60, partial(hold, seen=stale, response_id="resp_1"))
     assert raised.value.code == "conversation_locked"
     with pytest.raises(NotFound):
         response_records.get("resp_1", "me")
     conversation_records.delete("conv_1", "me")
     with pytest.raises(NotFound):
-        response_records.add(response("resp_1"), [], partial(hold, seen=conversation, response_id="resp_1"))
+        response_records.add(response("resp_1"), [], 60, partial(hold, seen=conversation, response_id="resp_1"))
 
 
 def test_a_search_ignores_case_of_every_alphabet_and_takes_no_character_for_another(

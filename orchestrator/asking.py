@@ -1,0 +1,137 @@
+"""Asks the VLM: shows it the conversation, hands its text on as it comes, with exact text in place of handles.
+
+Knows no tools' work and no steps; what can be called is its caller's to say.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.conversation import Conversation
+from orchestrator.handles import HandleFilter
+from orchestrator.items import TextPart
+from orchestrator.tools.functions import Functions
+from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmEvent, VlmText, VlmToolCall
+from orchestrator.vlm.messages import newer_half, vlm_messages
+from shared.errors import ContextTooLong, DiptychError, InvalidRequest, VlmRefused
+from shared.events import TextDelta, TextEnded, TurnEvent
+
+SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
+FUNCTIONS_REFUSED = (
+    "The vision-language model's server cannot use these tools. Describe the parameters of your functions in plain "
+    "JSON Schema: types, enums, bounds and nesting."
+)
+FORMAT_REFUSED = (
+    "The vision-language model's server cannot keep to this schema. Use plain JSON Schema: types, enums, bounds, "
+    "nesting, anyOf and $ref."
+)
+
+
+@dataclass
+class Answer:
+    """One answer of the VLM, as it came."""
+
+    text: str = ""
+    calls: list[VlmToolCall] = field(default_factory=list)
+    end: VlmEnd = field(default_factory=VlmEnd)
+
+
+class Asker:
+    """The questions of one turn."""
+
+    def __init__(
+        self,
+        vlm: VisionLanguageModel,
+        conversation: Conversation,
+        sampling: Sampling,
+        functions: Functions,
+        *,
+        instructions: str,
+        truncate: bool,
+        cut: str,
+    ) -> None:
+        """`cut`: an answer that was shown and broke off. It joins the conversation once the VLM was asked again."""
+        self._vlm, self._conversation, self._sampling, self._functions = vlm, conversation, sampling, functions
+        self._system, self._truncate, self._cut = system_text(instructions), truncate, cut
+
+    async def ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
+        """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
+        shown = HandleFilter(self._resolve)
+        # In a thread: it reads and encodes every picture of the conversation.
+        messages = await asyncio.to_thread(vlm_messages, self._conversation, self._system)
+        if self._cut:
+            self._conversation.add_assistant([TextPart(text=self._cut)])
+            self._cut = ""
+        try:
+            async for event in self._answer(messages, offer):
+                if isinstance(event, VlmText):
+                    answer.text += event.text
+                    if text := shown.feed(event.text):
+                        yield TextDelta(text=text)
+                elif isinstance(event, VlmToolCall):
+                    answer.calls.append(event)
+                else:
+                    answer.end = event
+        finally:  # what was shown has been said, even where the answer broke off
+            if answer.text:
+                self._conversation.add_assistant([TextPart(text=answer.text)])
+        if text := shown.flush():
+            yield TextDelta(text=text)
+        if answer.calls and answer.text.strip():
+            yield TextEnded()
+
+    async def _answer(self, messages: list[dict[str, Any]], offer: Offer) -> AsyncGenerator[VlmEvent, None]:
+        """What the VLM says, asked again with less where it is too much."""
+        while True:
+            try:
+                async for event in self._vlm.answer(messages, offer, self._sampling):
+                    yield event
+                return
+            except ContextTooLong:  # only ever before the first event
+                newer = newer_half(messages) if self._truncate else None
+                if newer is None:
+                    raise
+                messages = newer
+
+    def refusal(self, error: VlmRefused) -> DiptychError:
+        """What the client can do about it."""
+        formatted = self._sampling.response_format is not None
+        if error.param == "response_format" or (formatted and not self._functions.schemas):
+            return InvalidRequest(FORMAT_REFUSED, param="response_format")
+        return InvalidRequest(FUNCTIONS_REFUSED, param="tools") if self._functions.schemas else error
+
+    def _resolve(self, match: re.Match[str]) -> str | None:
+        """The exact text behind a handle, as the answer's format can hold it."""
+        text = self._conversation.resolve(match)
+        if text is None or self._sampling.response_format is None:
+            return text
+        return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+async def count_tokens(
+    vlm: VisionLanguageModel, conversation: Conversation, functions: Functions, instructions: str = ""
+) -> int:
+    """Tokens that the first question of a turn has, as the VLM's server counts them: every such server tells it with
+    an answer, so it is asked for one of a single token.
+
+    Raises:
+        VlmUnavailable, ContextTooLong, InvalidRequest.
+    """
+    messages = await asyncio.to_thread(vlm_messages, conversation, system_text(instructions))
+    tokens = 0
+    try:
+        async for event in vlm.answer(messages, functions.offer(conversation, first=True), Sampling(max_tokens=1)):
+            if isinstance(event, VlmEnd):
+                tokens = event.usage.prompt_tokens
+    except VlmRefused as error:
+        raise InvalidRequest(FUNCTIONS_REFUSED, param="tools") from error
+    return tokens
+
+
+def system_text(instructions: str) -> str:
+    """What the VLM is told first: who it is, and what is asked of it in this turn."""
+    return f"{SYSTEM_PROMPT}\n\n{instructions}" if instructions else SYSTEM_PROMPT

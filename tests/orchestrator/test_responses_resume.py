@@ -1,0 +1,265 @@
+"""A response whose orchestrator died is gone on with by another: from any moment on, to the same end, nothing twice."""
+
+import asyncio
+import json
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from orchestrator.api import responses_resume
+from orchestrator.api.responses_resume import resume, resume_forever
+from orchestrator.journal import Journal
+from orchestrator.records.running import RunningRecords
+from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
+from shared.errors import NotFound
+from shared.events import Usage
+from shared.job_table import jobs
+
+WISH = {"model": "diptych", "input": "hello", "stream": True}
+PAINT = {"type": "image_generation", "partial_images": 2}
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
+TEXT, LINK, PICTURE, MIXED = "text", "link", "picture", "mixed"
+BODIES = {
+    TEXT: WISH,
+    LINK: WISH | {"instructions": "draw"},
+    PICTURE: WISH | {"instructions": "draw", "tools": [PAINT], "diptych": {}},
+    MIXED: WISH | {"instructions": "draw", "tools": [PAINT, FUNCTION]},
+}
+WITHIN_S = 10
+
+
+class Speaking:
+    """Says something; has a picture painted where it is told to, and then calls the client's function, if any."""
+
+    async def answer(self, messages, offer, sampling):
+        names = [tool["function"]["name"] for tool in offer.tools]
+        if messages[-1]["role"] == "tool":
+            yield VlmText(text="Here ")
+            yield VlmText(text="it is.")
+            if "f" in names:
+                yield VlmToolCall(call_id="c", name="f", arguments="{}")
+        else:
+            for word in ("I ", "will ", "say: "):
+                yield VlmText(text=word)
+            if "draw" in messages[0]["content"]:
+                yield VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
+        yield VlmEnd(usage=Usage(prompt_tokens=1, completion_tokens=1))
+
+    async def check(self):
+        return "speaking"
+
+
+class Dying(RunningRecords):
+    """Writes so many times, then no more: as far as a process comes that is killed there."""
+
+    def __init__(self, engine, writes):
+        super().__init__(engine, engine)
+        self.left, self.dead = writes, asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def _count(self):
+        if self.left == 0:
+            self._loop.call_soon_threadsafe(self.dead.set)
+            raise OperationalError("INSERT", {}, Exception("killed"))
+        self.left -= 1
+
+    def append(self, sent):
+        self._count()
+        return super().append(sent)
+
+    def checkpoint(self, *given):
+        self._count()
+        return super().checkpoint(*given)
+
+
+async def leave(house, response_id):
+    """As SIGKILL leaves it: nothing more is written, nobody keeps it alive."""
+    run = house.runs._runs.pop(response_id)
+    for task in (run.task, run.turn.task):
+        task.cancel()
+    await asyncio.wait({run.task, run.turn.task})
+    house.running.renew([run.recording.attempt], -1)
+    return run
+
+
+async def begin(client, body, running):
+    """Ask, and leave when the process has come as far as it does. Returns the response's id; None: it has ended."""
+    asking = asyncio.create_task(client.post("/v1/responses", json=body))
+    dying = asyncio.create_task(running.dead.wait())
+    await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED, timeout=WITHIN_S)
+    dying.cancel()
+    if asking.done():
+        return None
+    (run,) = client.house.runs._runs.values()
+    running.left = -1
+    await leave(client.house, run.record.id)
+    await asyncio.wait({asking}, timeout=WITHIN_S)
+    return run.record.id
+
+
+@pytest.fixture
+def house_of(make_services, engine, client_for):
+    """A context manager: a client of a house that dies after so many writes."""
+
+    def make(writes):
+        running = Dying(engine, writes)
+        services = make_services(Speaking())
+        object.__setattr__(services, "running", running)
+        object.__setattr__(services, "journal", Journal(running))
+        return client_for(services=services), running, services
+
+    return make
+
+
+async def replayed(client, response_id):
+    text = (await client.get(f"/v1/responses/{response_id}?stream=true")).text
+    return [json.loads(frame.partition("data: ")[2]) for frame in text.split("\n\n") if '"type"' in frame]
+
+
+def check_whole(events, kind, engine):
+    """Everything that was wanted is there, once."""
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert [event["type"] for event in events].count("response.completed") == 1
+    assert last["type"] == "response.completed"
+    output = last["response"]["output"]
+    done = [event["item"]["id"] for event in events if event["type"] == "response.output_item.done"]
+    assert sorted(done) == sorted(item["id"] for item in output)
+    assert len([item for item in output if item["type"] == "image_generation_call"]) == (kind in (PICTURE, MIXED))
+    assert len([item for item in output if item["type"] == "function_call"]) == (kind == MIXED)
+    deltas = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
+    texts = "".join(item["content"][0]["text"] for item in output if item["type"] == "message")
+    assert deltas == texts
+    assert deltas.count("/v1/artifacts/") == (kind == LINK)
+    assert ("Here it is." in deltas) == (kind != TEXT)
+    kinds = [event["type"] for event in events]
+    assert kinds.count("response.image_generation_call.completed") == (kind in (PICTURE, MIXED))
+    with engine.connect() as connection:
+        attempts = connection.execute(sa.select(jobs.c.attempt)).scalars().all()
+    assert list(attempts) == ([] if kind == TEXT else [1])
+
+
+@pytest.mark.parametrize("kind", [TEXT, LINK, PICTURE, MIXED])
+async def test_from_any_moment_on_the_response_comes_to_its_end_with_nothing_lost_or_twice(house_of, engine, kind):
+    for writes in range(60):
+        with engine.begin() as connection:
+            connection.execute(jobs.delete())
+        opened, running, services = house_of(writes)
+        async with opened as client:
+            client.house = services
+            response_id = await begin(client, BODIES[kind], running)
+            if response_id is None:
+                assert writes >= 4
+                return
+            before = services.responses.events_after(response_id, -1)
+            run = await resume(running.take_silent(60), services)
+            await asyncio.wait_for(run.task, WITHIN_S)
+            stored = services.responses.events_after(response_id, -1)
+            assert stored[: len(before)] == before
+            check_whole(await replayed(client, response_id), kind, engine)
+    raise AssertionError("it never came to its end")
+
+
+async def test_a_text_that_broke_off_is_closed_as_incomplete_and_remembered_but_not_shown_to_the_vlm(house_of):
+    opened, running, services = house_of(3)
+    async with opened as client:
+        client.house = services
+        response_id = await begin(client, BODIES[TEXT], running)
+        run = await resume(running.take_silent(60), services)
+        await asyncio.wait_for(run.task, WITHIN_S)
+        output = (await replayed(client, response_id))[-1]["response"]["output"]
+    assert [(item["status"], item["content"][0]["text"]) for item in output] == [
+        ("incomplete", "I will "),
+        ("completed", "I will say: "),
+    ]
+    assert [item.text for item in run.record.items] == ["hello", "I will", "I will say: "]
+
+
+async def test_what_nobody_goes_on_with_is_found_and_gone_on_with(house_of):
+    opened, running, services = house_of(2)
+    async with opened as client:
+        client.house = services
+        response_id = await begin(client, BODIES[LINK], running)
+        resuming = asyncio.create_task(resume_forever(services))
+        events = await asyncio.wait_for(replayed(client, response_id), WITHIN_S)
+        resuming.cancel()
+    assert events[-1]["type"] == "response.completed"
+
+
+async def test_a_response_that_is_stopped_while_nobody_runs_it_ends_as_cancelled(house_of, monkeypatch):
+    monkeypatch.setattr(responses_resume, "EVERY_S", 0.05)
+    opened, running, services = house_of(4)
+    async with opened as client:
+        client.house = services
+        response_id = await begin(client, BODIES[PICTURE], running)
+        cancelling = asyncio.create_task(client.post(f"/v1/responses/{response_id}/cancel"))
+        while not running.renew([(response_id, 1)], -1)[response_id, 1]:  # noqa: ASYNC110 - it is in the records only
+            await asyncio.sleep(0.01)
+        resuming = asyncio.create_task(resume_forever(services))
+        cancelled = await asyncio.wait_for(cancelling, WITHIN_S)
+        resuming.cancel()
+    assert cancelled.json()["status"] == "cancelled"
+
+
+async def test_one_at_which_orchestrators_die_again_and_again_is_given_up(house_of, monkeypatch):
+    monkeypatch.setattr(responses_resume, "MOST_STALLED", 2)
+    opened, running, services = house_of(2)
+    async with opened as client:
+        client.house = services
+        response_id = await begin(client, BODIES[TEXT], running)
+        for _ in range(2):
+            assert running.take_silent(-1) is not None
+        run = await resume(running.take_silent(60), services)
+        await asyncio.wait_for(run.task, WITHIN_S)
+        found = (await client.get(f"/v1/responses/{response_id}")).json()
+    assert (found["status"], "again and again" in found["error"]["message"]) == ("failed", True)
+
+
+async def test_who_was_taken_over_from_sends_nothing_more(make_services, client_for):
+    gate = asyncio.Event()
+
+    class Gated(Speaking):
+        async def answer(self, messages, offer, sampling):
+            yield VlmText(text="First. ")
+            await gate.wait()
+            yield VlmText(text="Second.")
+
+    services = make_services(Gated())
+    async with client_for(services=services) as client:
+        asking = asyncio.create_task(client.post("/v1/responses", json=WISH))
+        async with asyncio.timeout(WITHIN_S):
+            while not services.runs._runs or len(services.runs._runs) == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            (run,) = services.runs._runs.values()
+            while not any(event["type"].endswith("delta") for event in run.events._entries):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        services.running.renew([run.recording.attempt], -1)
+        assert services.running.take_silent(60).attempt.number == 2
+        gate.set()
+        answer = await asyncio.wait_for(asking, WITHIN_S)
+    assert "Second" not in answer.text
+    assert "[DONE]" not in answer.text
+
+
+async def test_a_stopping_process_hands_its_responses_back_at_once(make_services, client_for):
+    class Slow(Speaking):
+        async def answer(self, messages, offer, sampling):
+            yield VlmText(text="First. ")
+            await asyncio.Event().wait()
+
+    services = make_services(Slow())
+    async with client_for(services=services) as client:
+        begun = await client.post("/v1/responses", json=WISH | {"stream": False, "background": True})
+    assert services.running.take_silent(60).attempt == (begun.json()["id"], 2)
+
+
+async def test_a_response_that_was_deleted_is_not_gone_on_with(house_of):
+    opened, running, services = house_of(2)
+    async with opened as client:
+        client.house = services
+        response_id = await begin(client, BODIES[TEXT], running)
+        taken = running.take_silent(60)
+        services.responses.delete(response_id, "local")
+        with pytest.raises(NotFound):
+            await resume(taken, services)
