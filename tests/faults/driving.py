@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.dispatching import open_dispatcher
+from orchestrator.records.queues import QueueRecords
 from orchestrator.settings import OrchestratorSettings
 from shared.artifacts import DirectoryArtifactStore
 from shared.database import metadata, open_engine
@@ -20,6 +21,7 @@ from shared.errors import DiptychError
 from shared.events import JobEvent, JobFailed, JobFinished, job_event_adapter
 from shared.jobs import GenerateImage, Job, new_job
 from shared.ledger import Ledger
+from shared.tasks import end
 from tests.faults.house import House
 
 JOB_S = 120.0
@@ -47,7 +49,8 @@ class Driver:
     """Sends jobs to a house and follows them. `ends` counts the ends that stood on the wire, by job."""
 
     def __init__(self, house: House, dispatcher: CeleryJobDispatcher, engine: sa.Engine, seconds: float) -> None:
-        self.house, self.ledger, self.engine = house, Ledger(engine), engine
+        self.house, self.engine = house, engine
+        self.ledger, self.queues = Ledger(engine), QueueRecords(engine)
         self.store = DirectoryArtifactStore(house.folder.path / "artifacts")
         self._dispatcher, self._seconds = dispatcher, seconds
         self.shown: list[Shown] = []
@@ -117,7 +120,6 @@ async def driving(house: House, *, seconds: float = JOB_S, **settings: Any) -> A
         driver = Driver(house, dispatcher, engine, seconds)
         counting = asyncio.create_task(driver.count_ends(client))
         yield driver
-        counting.cancel()
-        await asyncio.wait({counting})
+        await end(counting)
     await client.aclose()
     engine.dispose()
