@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from cli.child import python
 from cli.folders import ROOT, DataFolder
 from cli.launch import launch
+from cli.parts import worker
 from cli.plan import Part, Plan
 from cli.ports import free_port
 from cli.redis_server import find_binary, prepare
@@ -75,7 +76,7 @@ class House:
         } | dict(environment or {})
         self.workers = [f"worker-{number}" for number in range(1, workers + 1)]
         parts = [Part("redis", server.command, port=server.port, foundation=True)]
-        parts += [Part(name, python(module), self.environment) for name in self.workers]
+        parts += [worker(name, module, self.environment) for name in self.workers]
         parts += more(self.environment)
         quick = {"first_pause_s": 0.05, "longest_pause_s": 0.2, "stable_after_s": 5.0, "stop_within_s": 20.0}
         self.plan = Plan("http://127.0.0.1:1", tuple(parts), **(quick | pauses))

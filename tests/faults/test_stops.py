@@ -83,3 +83,16 @@ async def test_down_in_mid_work_leaves_no_process_and_the_next_up_finishes(house
         jobs = [driver.ledger.get(shown.job.id) for shown in driver.shown]
     assert (verdict.done, verdict.flawless) == (20, True), verdict
     assert {job.crashes + job.crashes_alone for job in jobs} == {0}
+
+
+async def test_killed_workers_leave_nothing_in_redis_that_grows(house):
+    async with driving(house) as driver:
+        for number in range(3):
+            await driver.run_all([work(10 * number + each) for each in range(4)], at_once=4)
+            for name in house.workers:
+                before = house.signal(name)
+                await asyncio.to_thread(
+                    wait_for, lambda name=name, before=before: house.pid(name) not in (None, before)
+                )
+            await asyncio.to_thread(house.wait_for_workers)
+    assert house.client.scard("_kombu.binding.celery.pidbox") == len(house.workers)
