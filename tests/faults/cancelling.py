@@ -33,6 +33,7 @@ async def cancel_every_other(driver: Driver, cancels: int, *, seed: int) -> Canc
     async def one(number: int) -> None:
         job = driver.job(work(number, "slow", steps=STEPS))
         async with free:
+            await asyncio.to_thread(driver.ledger.submit, job)  # so that there is something to cancel at any moment
             running = asyncio.create_task(driver.follow(job))
             if number % 2:
                 await asyncio.sleep(chance.uniform(0.0, LATEST_S))
