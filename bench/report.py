@@ -37,7 +37,7 @@ def publish(name: str, figures: Mapping[str, Any], rows: Sequence[Mapping[str, A
     result = {
         "name": name,
         "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": " ".join(["python", "-m", f"bench.{name}", *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", _module(), *sys.argv[1:]]),
         "commit": _commit(),
         "machine": machine(gpu),
         "figures": dict(figures),
@@ -59,6 +59,12 @@ def machine(gpu: str = "") -> dict[str, Any]:
         "python": platform.python_version(),
         "load_1min": round(os.getloadavg()[0], 2),
     }
+
+
+def _module() -> str:
+    """What `python -m` was given."""
+    spec = sys.modules["__main__"].__spec__
+    return spec.name.removesuffix(".__main__") if spec else sys.argv[0]
 
 
 def _commit() -> str:

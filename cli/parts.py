@@ -31,11 +31,16 @@ def make_plan(folder: DataFolder, *, host: str, port: int, environment: Mapping[
         listens = {"DIPTYCH_VLM_HOST": "127.0.0.1", "DIPTYCH_VLM_PORT": str(vlm_port)}
         parts.append(Part("vlm", python("services.vlm.server"), common | listens, port=vlm_port))
     parts += [
-        Part("worker-diffusion", python("workers.diffusion"), common),
-        Part("worker-ocr", python("workers.ocr"), common),
+        worker("worker-diffusion", "workers.diffusion", common),
+        worker("worker-ocr", "workers.ocr", common),
         Part("orchestrator", python("orchestrator"), common, port=port),
     ]
     return Plan(address=address(host, port), parts=tuple(parts))
+
+
+def worker(name: str, module: str, environment: Mapping[str, str]) -> Part:
+    """A worker that keeps its name from one process to the next."""
+    return Part(name, python(module), {**environment, "DIPTYCH_WORKER_NAME": name})
 
 
 def address(host: str, port: int) -> str:

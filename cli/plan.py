@@ -37,7 +37,8 @@ class Plan:
     first_pause_s: float = 0.5
     """Pause before a dead part is started again; doubles with each death in a row."""
 
-    longest_pause_s: float = 30.0
+    longest_pause_s: float = 5.0
+    """Short beside a lease: jobs that crash their worker one after the other must not keep their neighbours waiting."""
 
     stable_after_s: float = 60.0
     """A part that lived this long counts as sound again: the next pause is the first one."""

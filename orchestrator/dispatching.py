@@ -21,6 +21,7 @@ from orchestrator.waking import Waker
 from shared.event_log import EventReader
 from shared.ledger import Ledger
 from shared.task_queue import make_celery
+from shared.tasks import end
 
 
 @contextlib.asynccontextmanager
@@ -45,7 +46,6 @@ async def open_dispatcher(
                 bound=settings.max_queued,
                 grace_s=settings.worker_grace_s,
             )
-            reconciling.cancel()
-            await asyncio.wait({reconciling})
+            await end(reconciling)
     await asyncio.to_thread(leadership.give_up)
     impatient.close()

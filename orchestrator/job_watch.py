@@ -19,6 +19,7 @@ from orchestrator.records.queues import QueueRecords, Standing
 from shared.events import JobEvent
 from shared.jobs import Queue
 from shared.presence import WorkerPresence, live_workers
+from shared.tasks import end
 
 POLL_S = 1.0
 log = logging.getLogger(__name__)
@@ -40,9 +41,7 @@ class JobWatch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
 
     @contextlib.contextmanager
     def follow(self, job_id: str, news: "asyncio.Queue[News]") -> Iterator[None]:

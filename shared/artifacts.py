@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from shared.errors import NotFound
+from shared.errors import NotFound, StorageFailed
+from shared.failpoints import failpoint
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -30,7 +31,7 @@ def media_type_of(artifact_id: str) -> str:
 
 class ArtifactStore(Protocol):
     def put(self, data: bytes, media_type: str) -> str:
-        """Keep the bytes and return their id; the same bytes again are kept once."""
+        """Keep the bytes and return their id; the same bytes again are kept once. Raises StorageFailed."""
         ...
 
     def get(self, artifact_id: str) -> bytes:
@@ -52,8 +53,12 @@ class DirectoryArtifactStore:
         artifact_id = f"{hashlib.sha256(data).hexdigest()}.{ENDINGS[media_type]}"
         path = self._path(artifact_id)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._write(path, data)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._write(path, data)
+            except OSError as error:
+                raise StorageFailed(error.strerror or type(error).__name__) from error
+            failpoint("artifact.kept")
         return artifact_id
 
     def get(self, artifact_id: str) -> bytes:
@@ -79,6 +84,7 @@ class DirectoryArtifactStore:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                failpoint("artifact.written")
                 Path(file.name).replace(path)
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)

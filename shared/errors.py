@@ -17,6 +17,7 @@ DiptychError                    500  something went wrong here; details are in t
 ├── JobFailed                   500  a worker tried and could not do it
 │   └── JobCancelled            409  somebody stopped the job
 ├── Stopping                    503  Diptych itself is being stopped, or started anew
+├── StorageFailed               507  what was made or sent cannot be kept: the disk is full, or may not be written
 ├── WorkerUnavailable           503  no worker of that kind is running
 ├── VlmUnavailable              502  the VLM server cannot be reached, or answered with an error
 │   ├── VlmRefused              502  the VLM server found fault with what it was asked
@@ -140,6 +141,14 @@ class Stopping(DiptychError):
 
     def __init__(self) -> None:
         super().__init__("Diptych is stopping. Try again in a moment.")
+
+
+class StorageFailed(DiptychError):
+    status = 507
+    code = "storage_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The server cannot keep files now ({reason}). Once its owner has mended that, try again.")
 
 
 class WorkerUnavailable(DiptychError):

@@ -16,6 +16,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from shared.events import JobEvent, job_event_adapter
+from shared.tasks import end
 
 LIFETIME_S = 3600
 MAX_EVENTS = 10_000
@@ -53,9 +54,7 @@ class EventReader(Generic[News]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
 
     @contextlib.contextmanager
     def follow(self, job_id: str) -> Iterator["asyncio.Queue[JobEvent | News]"]:

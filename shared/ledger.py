@@ -62,6 +62,7 @@ class Ledger:
         with contextlib.suppress(IntegrityError):  # it is there already
             with self._engine.begin() as connection:
                 new = connection.execute(statement).first() is not None
+                failpoint("submit.written")
             if new:
                 failpoint("submit.committed")
                 return True
@@ -162,7 +163,10 @@ class Ledger:
     def _end(self, job_id: str, attempt: int, status: JobStatus, **values: Any) -> bool:
         failpoint("commit.before")
         ended = values | {"status": status, "finished_at": time.time(), "lease_until": None}
-        done = self._write(jobs.update().where(*_held(job_id, attempt)).values(ended)) == 1
+        with self._engine.begin() as connection:
+            ending = jobs.update().where(*_held(job_id, attempt)).values(ended).returning(jobs.c.id)
+            done = connection.execute(ending).first() is not None
+            failpoint("commit.written")
         failpoint("commit.committed")
         return done
 

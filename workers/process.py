@@ -58,7 +58,7 @@ def serve(work: Work, settings: WorkerSettings) -> None:
                 "--pool=threads",
                 f"--concurrency={settings.worker_threads}",
                 f"--queues={queue}",
-                f"--hostname={queue}-{os.getpid()}@{socket.gethostname()}",
+                f"--hostname={settings.worker_name or f'{queue}-{os.getpid()}'}@{socket.gethostname()}",
                 "--without-gossip",
                 "--without-mingle",
                 "--loglevel=INFO",

@@ -8,6 +8,10 @@ from shared.settings import Settings
 class WorkerSettings(Settings):
     """How a worker takes jobs."""
 
+    worker_name: str = Field(default="", pattern=r"^[a-zA-Z0-9_-]{0,64}$")
+    """Which worker of its machine this is, from one process to the next; empty: its process number. What Celery keeps
+    in Redis for a name that never comes again stays there."""
+
     worker_threads: int = Field(default=4, ge=1, le=64)
     """Jobs that one worker process holds at a time; a painter interleaves their denoise steps."""
 

@@ -101,8 +101,10 @@ class QueueRecords:
         }
         with self._engine.begin() as connection:
             ids = connection.execute(jobs.update().where(lost).values(values).returning(jobs.c.id)).scalars().all()
-            failpoint("reconcile.written")
-        failpoint("reconcile.committed")
+            if ids:
+                failpoint("reconcile.written")
+        if ids:
+            failpoint("reconcile.committed")
         return list(ids)
 
     def end_late(self, error: ErrorRecord) -> None:

@@ -1,9 +1,12 @@
 """Artifacts: written whole, found by hash, never outside their folder."""
 
+import errno
+import os
+
 import pytest
 
 from shared.artifacts import DirectoryArtifactStore, media_type_of
-from shared.errors import NotFound
+from shared.errors import NotFound, StorageFailed
 
 
 @pytest.fixture
@@ -26,3 +29,15 @@ def test_the_same_bytes_are_kept_once(store, tmp_path):
 def test_what_is_not_there_is_not_found(store, artifact_id):
     with pytest.raises(NotFound):
         store.get(artifact_id)
+
+
+def test_what_cannot_be_written_leaves_nothing_behind_and_a_sentence_without_paths(store, tmp_path, monkeypatch):
+    def full(_file):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageFailed) as raised:
+        store.put(b"pixels", "image/png")
+    assert "(No space left on device)" in raised.value.message
+    assert str(tmp_path) not in raised.value.message
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

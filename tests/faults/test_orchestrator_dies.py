@@ -1,0 +1,36 @@
+"""An orchestrator that dies in mid-turn: the response is gone on with, its stream is taken up, nothing shown twice."""
+
+import httpx
+import pytest
+
+from tests.faults.house import wait_for
+from tests.faults.orchestrator_kills import answers, harm
+from tests.faults.responding import MIXED, TEXT, faults_of, follow, responding_house
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+IN_TURNS = ("checkpoint.written", "checkpoint.committed")
+KILLS = 8
+
+
+def test_of_responses_under_kills_each_completes_and_each_stream_is_taken_up(tmp_path):
+    house, url = responding_house(tmp_path)
+    with house:
+        counted = harm(house, url, kills=KILLS, at_once=4, seed=1)
+    assert counted["kills"] == KILLS
+    assert counted["faults"] == []
+    assert counted["completed"] == counted["responses"] >= 4
+    assert counted["breaks"] > 0
+
+
+@pytest.mark.parametrize("name", IN_TURNS)
+def test_an_orchestrator_that_dies_at_a_step_loses_nothing(tmp_path, name):
+    file = tmp_path / name
+    house, url = responding_house(tmp_path, environment={"DIPTYCH_FAILPOINT": f"{name}:{file}"})
+    with house, httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        wait_for(lambda: answers(client), why=house.logs)
+        file.touch()
+        for body in (MIXED, TEXT):
+            seen = follow(client, body)
+            replay = client.get(f"/v1/responses/{seen.id}", params={"stream": "true"}).text
+            assert faults_of(seen, replay) == [], house.logs()
+        assert not file.exists()
