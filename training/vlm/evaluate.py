@@ -14,11 +14,13 @@ from training.intervals import Figure
 from training.vlm.asking import Asker
 from training.vlm.evaluate_answers import evaluate_extraction, evaluate_others, evaluate_results, evaluate_scenes
 from training.vlm.evaluate_calls import evaluate_functions, evaluate_messages, evaluate_written_functions
+from training.vlm.evaluate_edits import evaluate_edits
 
 Part = Callable[[Asker, bool], dict[str, Figure]]
 HELD_OUT_SETS = ("held_out", "held_out_further")
 PARTS: dict[str, Part] = {
     "messages, held out": lambda asker, quick: evaluate_messages(asker, HELD_OUT_SETS),
+    "edits, written by hand": lambda asker, quick: evaluate_edits(asker),
     "functions, held out": lambda asker, quick: evaluate_functions(asker, 140 if quick else 300),
     "functions, written by hand": lambda asker, quick: evaluate_written_functions(asker),
     "scenes, held-out combinations": lambda asker, quick: evaluate_scenes(asker, 20 if quick else 40, held_out=True),

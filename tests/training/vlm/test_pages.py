@@ -4,12 +4,9 @@ import json
 import re
 from random import Random
 
-from orchestrator.tools.generate_image import GenerateImageTool
-from orchestrator.tools.read_text import ReadTextTool
 from training.phrasings.grammar import lines, sections
 from training.phrasings.page_questions import question
 from training.phrasings.pages import facts, page
-from training.phrasings.tool_schemas import generate_image_schema, read_text_schema
 from training.vlm.chat import PAGE, Conversation
 from training.vlm.reading_turns import page_turn
 
@@ -83,10 +80,3 @@ def test_held_out_pages_mostly_show_something_held_out():
     assert len(kinds) >= 4
     dotted = sum("......" in page(rng, held_out=True).numbered for _ in range(200))
     assert dotted > 60
-
-
-def test_our_tools_are_described_as_the_orchestrator_describes_them():
-    for tool, schema in ((GenerateImageTool, generate_image_schema()), (ReadTextTool, read_text_schema(["image_1"]))):
-        function = schema["function"]
-        assert (tool.name, tool.description) == (function["name"], function["description"])
-        assert set(tool.arguments.model_fields) == set(function["parameters"]["properties"])
