@@ -15,6 +15,7 @@ from cli.profile_vlm import profile_vlm as measure_vlm
 from cli.state import State
 from cli.status import status as print_status
 from cli.stop import stop
+from cli.top import top as show_top
 from cli.up import up as bring_up
 
 app = typer.Typer(
@@ -78,6 +79,20 @@ def chat(
     state = State.read(DataFolder(data.resolve()))
     address = url or (state.address if state else "http://127.0.0.1:8000")
     raise typer.Exit(ask_chat(Console(), question, images=image or [], save_to=save, address=address, api_key=api_key))
+
+
+@app.command()
+def top(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
+    data: Data = DEFAULT_DATA,
+    url: Annotated[str, typer.Option(envvar="DIPTYCH_URL", help="Another server than the one started here.")] = "",
+    api_key: Annotated[str, typer.Option(envvar="DIPTYCH_API_KEY", help="Where the server asks for one.")] = "",
+) -> None:
+    """Watch queues, workers and jobs, live. Ctrl-C ends it."""
+    state = State.read(DataFolder(data.resolve()))
+    address = url or (state.address if state else "http://127.0.0.1:8000")
+    raise typer.Exit(show_top(Console(), address, api_key.partition(",")[0].strip(), once=once))
 
 
 @app.command()

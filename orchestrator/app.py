@@ -21,6 +21,7 @@ from orchestrator.api import (
     images,
     jobs,
     models,
+    queue,
     responses,
     responses_context,
     responses_socket,
@@ -41,6 +42,7 @@ from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
+from orchestrator.records.queues import QueueRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.records.running import RunningRecords
 from orchestrator.response_runs import ResponseRuns
@@ -82,6 +84,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             store=store,
             redis=client,
             dispatcher=dispatcher,
+            queues=QueueRecords(engine),
             vlm=vlm,
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
@@ -123,7 +126,7 @@ def create_app(
     install_error_handlers(app)
     install_document(app)
     answering = (chat_completions, responses, responses_context, responses_socket, images)
-    for module in (*answering, conversations, conversation_items, files, models, jobs, artifacts, health):
+    for module in (*answering, conversations, conversation_items, files, models, jobs, queue, artifacts, health):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(PlainAddresses)

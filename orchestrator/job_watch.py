@@ -15,10 +15,10 @@ import redis.asyncio
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.records.queues import QueueRecords, Standing
+from orchestrator.records.queues import QueueRecords, QueueState, Standing
 from shared.events import JobEvent
 from shared.jobs import Queue
-from shared.presence import WorkerPresence, live_workers
+from shared.presence import WorkerPresence, live_workers, slots_of
 from shared.tasks import end
 
 POLL_S = 1.0
@@ -33,7 +33,7 @@ class JobWatch:
         self._queues, self._redis = queues, client
         self._followed: dict[str, asyncio.Queue[News]] = {}
         self._workers: list[WorkerPresence] = []
-        self._run_s: dict[Queue, float | None] = {}
+        self._states: dict[Queue, QueueState] = {}
         self._served_at: dict[Queue, float] = {}
 
     async def __aenter__(self) -> Self:
@@ -58,19 +58,15 @@ class JobWatch:
 
     def eta_s(self, queue: Queue, place: int | None) -> float | None:
         """Seconds until a job at that place is likely to be done; None where nothing was measured yet."""
-        run_s = self._run_s.get(queue)
-        if run_s is None or place is None:
+        if place is None or queue not in self._states:
             return None
-        slots = sum(worker.slots for worker in self._workers if worker.worker == queue)
-        rounds = (place - 1) // max(slots, 1) + 1
-        return round(run_s * rounds, 1)
+        return self._states[queue].eta_s(place, slots_of(self._workers, queue))
 
     async def _look_forever(self) -> None:
         while True:
             await asyncio.sleep(POLL_S)
             if not self._followed:
                 self._served_at.clear()
-                continue
             await self._look_at_workers()
             try:
                 standings = await asyncio.to_thread(self._look)
@@ -88,5 +84,5 @@ class JobWatch:
                 self._served_at[worker.worker] = time.monotonic()
 
     def _look(self) -> dict[str, Standing]:
-        self._run_s = {queue: self._queues.run_s(queue) for queue in Queue}
-        return self._queues.standings(list(self._followed))
+        self._states = {queue: self._queues.state(queue) for queue in Queue}
+        return self._queues.standings(list(self._followed)) if self._followed else {}

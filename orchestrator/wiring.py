@@ -17,6 +17,7 @@ from orchestrator.recording import Recorded
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.idempotency import IdempotencyRecords
+from orchestrator.records.queues import QueueRecords
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
 from orchestrator.records.running import Attempt, RunningRecords
 from orchestrator.response_runs import ResponseRuns
@@ -37,6 +38,7 @@ class Services:
     store: ArtifactStore
     redis: redis.asyncio.Redis
     dispatcher: JobDispatcher
+    queues: QueueRecords
     vlm: VisionLanguageModel
     links: Links
     uploads: Uploads

@@ -6,6 +6,7 @@ A hint for people and for quick refusals ("no painter is running"); jobs do not 
 import os
 import socket
 import time
+from collections.abc import Iterable
 
 import redis
 import redis.asyncio
@@ -64,3 +65,8 @@ async def live_workers(client: redis.asyncio.Redis) -> list[WorkerPresence]:
             except ValidationError:
                 continue  # of another version of Diptych: not ours to count
     return found
+
+
+def slots_of(workers: Iterable[WorkerPresence], queue: Queue) -> int:
+    """How many jobs of a queue run side by side at most."""
+    return sum(worker.slots for worker in workers if worker.worker == queue)

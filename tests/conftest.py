@@ -21,6 +21,7 @@ from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
+from orchestrator.records.queues import QueueRecords
 from orchestrator.records.responses import ResponseRecords
 from orchestrator.records.running import RunningRecords
 from orchestrator.response_runs import ResponseRuns
@@ -175,6 +176,7 @@ def make_services(
             store=store,
             redis=None,
             dispatcher=served_by,
+            queues=QueueRecords(engine),
             vlm=vlm,
             links=links,
             uploads=uploads,

@@ -27,7 +27,7 @@ from shared.errors import DiptychError, NotFound
 from shared.events import TurnEvent, TurnProgress
 
 EVERY_S = 1.0
-MOST_STALLED = 10
+MOST_STALLED = 20
 """A response that was taken over so often without coming further is given up: it may be what kills orchestrators."""
 GIVEN_UP = "Diptych was stopped at this answer again and again. Ask for something else, or look into its log."
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from shared.errors import ErrorRecord, JobCancelled
 from shared.failpoints import failpoint
 from shared.job_table import ORDER, is_lost, is_waiting, jobs
-from shared.jobs import Frozen, JobStatus, Queue
+from shared.jobs import Frozen, JobKind, JobStatus, Queue
 
 MEASURED_BY = 20
 """How many of the jobs that were done last tell how long one takes."""
@@ -38,6 +38,26 @@ class QueueState(Frozen):
     run_s: float | None
     """How long a job takes in a worker: the median of those done last. None: none was done yet."""
 
+    def eta_s(self, place: int, slots: int) -> float | None:
+        """Seconds until a job at that place is likely to be done, where so many run side by side and the running ones
+        have only begun. None where nothing was measured yet."""
+        if self.run_s is None:
+            return None
+        rounds = (self.running + place - 1) // max(slots, 1) + 1
+        return round(self.run_s * rounds, 1)
+
+
+class OpenJob(Frozen):
+    """A job that has not ended."""
+
+    id: str
+    kind: JobKind
+    queue: Queue
+    status: JobStatus
+    attempt: int
+    created_at: float
+    place: int | None
+
 
 class QueueRecords:
     """Reads and repairs of many jobs at a time."""
@@ -47,14 +67,27 @@ class QueueRecords:
 
     def standings(self, job_ids: Sequence[str]) -> dict[str, Standing]:
         """Those that exist, by id."""
-        ahead = jobs.alias()
-        before = sa.tuple_(*(ahead.c[column.name] for column in ORDER)) <= sa.tuple_(*ORDER)
-        queued = (ahead.c.queue == jobs.c.queue, ahead.c.status == JobStatus.QUEUED)
-        count = sa.select(sa.func.count()).select_from(ahead).where(*queued, before)
-        place = sa.case((jobs.c.status == JobStatus.QUEUED, count.correlate(jobs).scalar_subquery()))
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(jobs.c.id, jobs.c.status, place).where(jobs.c.id.in_(job_ids)))
-            return {row.id: Standing(status=row.status, place=row[2]) for row in rows}
+            rows = connection.execute(sa.select(jobs.c.id, jobs.c.status, _place()).where(jobs.c.id.in_(job_ids)))
+            return {row.id: Standing(status=row.status, place=row.place) for row in rows}
+
+    def open_jobs(self, owner: str, limit: int) -> list[OpenJob]:
+        """An owner's own, the oldest first."""
+        is_open = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+        names = ("id", "kind", "queue", "status", "attempt", "created_at")
+        wanted = sa.select(*(jobs.c[name] for name in names), _place()).where(jobs.c.owner == owner, is_open)
+        with self._engine.connect() as connection:
+            rows = connection.execute(wanted.order_by(jobs.c.created_at).limit(limit)).mappings().all()
+        return [OpenJob.model_validate(dict(row)) for row in rows]
+
+    def held(self) -> dict[str, list[tuple[str, str]]]:
+        """What each worker process runs: ids and owners of jobs, by the process's name in the ledger."""
+        wanted = sa.select(jobs.c.holder, jobs.c.id, jobs.c.owner).where(jobs.c.status == JobStatus.RUNNING)
+        found: dict[str, list[tuple[str, str]]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(wanted.order_by(jobs.c.claimed_at)):
+                found.setdefault(row.holder, []).append((row.id, row.owner))
+        return found
 
     def state(self, queue: Queue) -> QueueState:
         of_queue = jobs.c.queue == queue
@@ -115,3 +148,12 @@ class QueueRecords:
         ended = {"status": status, "error": error.model_dump(), "finished_at": time.time(), "lease_until": None}
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(which).values(ended | values))
+
+
+def _place() -> sa.Label[int | None]:
+    """Where a waiting job stands: how many are taken before it, and one."""
+    ahead = jobs.alias()
+    before = sa.tuple_(*(ahead.c[column.name] for column in ORDER)) <= sa.tuple_(*ORDER)
+    queued = (ahead.c.queue == jobs.c.queue, ahead.c.status == JobStatus.QUEUED)
+    count = sa.select(sa.func.count()).select_from(ahead).where(*queued, before).correlate(jobs).scalar_subquery()
+    return sa.case((jobs.c.status == JobStatus.QUEUED, count)).label("place")

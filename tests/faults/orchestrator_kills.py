@@ -46,7 +46,7 @@ def harm(house: House, url: str, *, kills: int, at_once: int, seed: int) -> dict
         with ThreadPoolExecutor(at_once) as pool:
             asking = [pool.submit(ask, number) for number in range(at_once)]
             while killed < kills:
-                time.sleep(chance.uniform(0.2, 1.5))
+                time.sleep(chance.uniform(0.5, 3.0))
                 killed += house.signal("orchestrator") is not None
                 wait_for(lambda: answers(client), why=house.logs)
             over.set()

@@ -74,10 +74,11 @@ def follow(client: httpx.Client, body: dict[str, Any], stop: Callable[[], bool] 
     """Ask once, and follow to the end, however often the stream breaks off."""
     seen, until = Followed(), time.monotonic() + PATIENCE_S
     while not seen.ended and time.monotonic() < until and not stop():
+        before = len(seen.events)
         with contextlib.suppress(httpx.TransportError):
             _read_on(client, body, seen)
         if not seen.ended:
-            seen.breaks += seen.id is not None
+            seen.breaks += len(seen.events) > before
             time.sleep(0.05)
     return seen
 

@@ -1,0 +1,103 @@
+"""What is told of queues and workers, and to whom."""
+
+import dataclasses
+import io
+
+import httpx
+import pytest
+import redis
+import redis.asyncio
+from rich.console import Console
+
+from cli.top import view
+from orchestrator.settings import owner_of_key
+from orchestrator.vlm.scripted import ScriptedVlm
+from shared.jobs import GenerateImage, Queue, TextRead, new_job
+from shared.presence import announce, this_worker
+from workers.holds import Holds
+
+READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
+ONE, TWO = ({"Authorization": f"Bearer {key}"} for key in ("one", "two"))
+
+
+@pytest.fixture
+def house(make_services, redis_url):
+    """With a painter that lives, and two keys."""
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    announce(client, this_worker(Queue.DIFFUSION, "painter", "cpu", slots=2))
+    client.close()
+    services = make_services(ScriptedVlm([]), api_key="one,two", max_queued=7)
+    return dataclasses.replace(services, redis=redis.asyncio.Redis.from_url(redis_url))
+
+
+@pytest.fixture
+def submit(ledger):
+    def submit(key):
+        job = new_job(GenerateImage(prompt="a cat", seed=1), owner=owner_of_key(key), seconds=60)
+        ledger.submit(job)
+        return job.id
+
+    return submit
+
+
+async def test_a_queue_tells_what_waits_and_only_ones_own_jobs(client_for, house, ledger, submit):
+    holder = Holds(ledger, 15).holder
+    done = submit("one")
+    ledger.claim(Queue.DIFFUSION, holder, 15)
+    ledger.finish(done, 1, READ)
+    running, waiting, foreign = submit("one"), submit("one"), submit("two")
+    ledger.claim(Queue.DIFFUSION, holder, 15)
+    async with client_for(services=house) as client:
+        told = (await client.get("/v1/queue", headers=ONE)).json()
+        (worker,) = (await client.get("/v1/workers", headers=TWO)).json()["data"]
+        others = (await client.get("/v1/queue", headers=TWO)).json()
+        assert (await client.get("/v1/queue")).status_code == 401
+    await house.redis.aclose()
+    painting = next(queue for queue in told["data"] if queue["queue"] == "diffusion")
+    assert (painting["waiting"], painting["running"], painting["workers"], painting["slots"]) == (2, 1, 1, 2)
+    assert painting["run_s"] > 0
+    assert painting["eta_s"] is not None
+    assert told["max_queued"] == 7
+    assert [(job["id"], job["status"], job["place"]) for job in told["jobs"]] == [
+        (running, "running", None),
+        (waiting, "queued", 2),
+    ]
+    assert [(job["id"], job["place"]) for job in others["jobs"]] == [(foreign, 1)]
+    assert (worker["worker"], worker["running"], worker["jobs"], worker["slots"]) == ("diffusion", 1, [], 2)
+    reading = next(queue for queue in told["data"] if queue["queue"] == "ocr")
+    assert (reading["workers"], reading["eta_s"], reading["run_s"]) == (0, None, None)
+
+
+def answering(routes):
+    return httpx.Client(base_url="http://d", transport=httpx.MockTransport(lambda request: routes[request.url.path]))
+
+
+def printed(client):
+    out = io.StringIO()
+    shown, answered = view(client, "http://d")
+    Console(file=out, width=140).print(shown)
+    return out.getvalue(), answered
+
+
+async def test_top_shows_what_the_api_tells(client_for, house, submit):
+    job_id = submit("one")
+    async with client_for(services=house) as client:
+        paths = ("/v1/queue", "/v1/workers")
+        routes = {path: httpx.Response(200, json=(await client.get(path, headers=ONE)).json()) for path in paths}
+    await house.redis.aclose()
+    text, answered = printed(answering(routes))
+    assert answered
+    for shown in ("diffusion", "painter", job_id, "0 of 2"):
+        assert shown in text
+
+
+def test_top_says_what_is_wrong_where_nobody_answers():
+    refused = httpx.Response(401, json={})
+    assert "DIPTYCH_API_KEY" in printed(answering({"/v1/queue": refused, "/v1/workers": refused}))[0]
+
+    def fails(request):
+        raise httpx.ConnectError("no")
+
+    text, answered = printed(httpx.Client(base_url="http://d", transport=httpx.MockTransport(fails)))
+    assert (answered, "does not answer" in text) == (False, True)
