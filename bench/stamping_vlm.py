@@ -53,7 +53,16 @@ def painting(function: str, *, painted: bool) -> Iterator[Delta]:
     yield {"tool_calls": [call]}
 
 
-def make_app(paced: Paced) -> FastAPI:
+def picture(*, painted: bool) -> Iterator[Delta]:
+    """The two answers of a turn that only paints."""
+    if painted:
+        yield {"content": AFTER}
+    else:
+        function = {"name": PAINTER, "arguments": json.dumps({"prompt": "an orange cat"})}
+        yield {"tool_calls": [{"index": 0, "id": "call_0", "type": "function", "function": function}]}
+
+
+def make_app(paced: Paced, *, paints: bool) -> FastAPI:
     app = FastAPI()
 
     @app.get("/v1/models")
@@ -66,7 +75,10 @@ def make_app(paced: Paced) -> FastAPI:
         offered = [tool["function"]["name"] for tool in body.get("tools", ())]
         theirs = [name for name in offered if name not in OURS]
         painted = body["messages"][-1]["role"] == "tool"
-        deltas = _each(painting(theirs[0], painted=painted)) if theirs else paced.count()
+        if paints:
+            deltas = _each(picture(painted=painted))
+        else:
+            deltas = _each(painting(theirs[0], painted=painted)) if theirs else paced.count()
         return StreamingResponse(_chunks(deltas), media_type="text/event-stream")
 
     return app
@@ -99,9 +111,10 @@ def main() -> None:
     parser.add_argument("--think-s", type=float, default=1.0, help="before the first token")
     parser.add_argument("--tokens", type=int, default=50, help="of an answer that counts")
     parser.add_argument("--rate", type=float, default=10.0, help="tokens a second of each answer")
+    parser.add_argument("--paints", action="store_true", help="have a picture painted in every turn, at once")
     options = parser.parse_args()
     paced = Paced(options.think_s, options.tokens, options.rate)
-    uvicorn.run(make_app(paced), port=options.port, log_level="warning")
+    uvicorn.run(make_app(paced, paints=options.paints), port=options.port, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import socket
 from pathlib import Path
 
 LOWEST = 20_000
+_given: set[int] = set()
+"""In this process: whoever was given one may not listen yet."""
 
 
 def free_port() -> int:
-    """A port that nothing listens on, below those that the kernel gives to outgoing connections.
+    """A port that nothing listens on and nobody was given, below those that the kernel gives to outgoing connections.
 
     A client that keeps on connecting to a dead local server can be given the server's own port by the kernel and so
     connect to itself; the server then cannot come back. Ports outside that range cannot be hit.
@@ -20,7 +22,8 @@ def free_port() -> int:
         first_given = 32_768
     candidates = range(LOWEST, first_given) if first_given > LOWEST else range(1024, first_given)
     for port in random.sample(candidates, k=min(200, len(candidates))):
-        if is_free(port):
+        if port not in _given and is_free(port):
+            _given.add(port)
             return port
     raise OSError(errno.EADDRINUSE, "no free TCP port")
 

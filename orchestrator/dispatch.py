@@ -62,7 +62,6 @@ class CeleryJobDispatcher:
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         with self._events.follow(job.id) as news, self._watch.follow(job.id, news):
             standing = await asyncio.to_thread(self._submit, job)
-            self._waker.wake(job.queue, job.id)
             yield self._queued(job, standing)
             news.put_nowait(standing)
             async for event in self._follow(job, news):
@@ -70,6 +69,7 @@ class CeleryJobDispatcher:
 
     def _submit(self, job: Job) -> Standing:
         self._ledger.submit(job.model_copy(update={"reply_to": self._events.stream}), self._bound)
+        self._waker.wake(job.queue, job.id)  # at once: the place is only told
         return self._queues.standings([job.id])[job.id]
 
     def _queued(self, job: Job, standing: Standing) -> JobQueued:

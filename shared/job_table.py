@@ -45,7 +45,7 @@ input_adapter: TypeAdapter[JobInput] = TypeAdapter(JobInput)
 output_adapter: TypeAdapter[JobOutput] = TypeAdapter(JobOutput)
 
 
-def is_waiting(queue: str) -> sa.ColumnElement[bool]:
+def is_waiting(queue: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     return sa.and_(jobs.c.queue == queue, jobs.c.status == JobStatus.QUEUED)
 
 
@@ -54,7 +54,7 @@ def is_lost(now: float) -> sa.ColumnElement[bool]:
     return sa.and_(jobs.c.status == JobStatus.RUNNING, jobs.c.lease_until < now)
 
 
-def start_tag(queue: str, owner: str) -> sa.ColumnElement[int]:
+def start_tag(queue: sa.BindParameter[str], owner: sa.BindParameter[str]) -> sa.ColumnElement[int]:
     """Where a new job stands in its queue: start-time fair queueing (Goyal et al., SIGCOMM 1996), all jobs of one size.
 
     A key's jobs stand one behind the other, the first one beside what is being done now: so a key's first job waits
@@ -70,6 +70,43 @@ def start_tag(queue: str, owner: str) -> sa.ColumnElement[int]:
     own = tags(sa.func.max(jobs.c.start_tag) + 1, jobs.c.owner == owner, is_open).scalar_subquery()
     now = sa.func.coalesce(of_running, of_waiting, 0)
     return sa.case((own > now, own), else_=now)
+
+
+def submission() -> sa.Executable:
+    """A job's row goes in, where fewer than `bound` of its owner's wait in its queue; parameters are its columns.
+
+    One statement, so that nobody comes between the question and the answer. Returns the id of what went in.
+    """
+    columns = [column for column in jobs.c if column.name not in ("start_tag", "holder")]
+    values = {column.name: sa.bindparam(column.name, type_=column.type) for column in columns}
+    queue, owner = values["queue"], values["owner"]
+    own = sa.select(sa.func.count()).where(is_waiting(queue), jobs.c.owner == owner).scalar_subquery()
+    row = sa.select(*values.values(), start_tag(queue, owner)).where(own < sa.bindparam("bound", type_=sa.Integer))
+    return jobs.insert().from_select([*values, "start_tag"], row).returning(jobs.c.id)
+
+
+def claiming(*, only: bool = False) -> sa.Executable:
+    """Its queue's next job becomes the holder's; with `only`, the one of that id. Returns its row.
+
+    Parameters: in_queue, now, by (the holder), until (its lease), whether it `may_be_alone`; with `only`, that id.
+    """
+    queue, now = sa.bindparam("in_queue", type_=sa.String), sa.bindparam("now", type_=sa.Double)
+    waiting = [is_waiting(queue), jobs.c.deadline > now]
+    if only:
+        waiting.append(jobs.c.id == sa.bindparam("only", type_=sa.String))
+    # SKIP LOCKED: of several workers at once on PostgreSQL each takes another job. SQLite has one writer.
+    following = sa.select(jobs.c.id).where(*waiting).order_by(*ORDER).limit(1).with_for_update(skip_locked=True)
+    free = (jobs.c.id == following.scalar_subquery(), jobs.c.status == JobStatus.QUEUED)
+    fits = sa.or_(sa.bindparam("may_be_alone", type_=sa.Boolean), jobs.c.alone.is_(False))
+    values = {
+        "status": JobStatus.RUNNING,
+        "attempt": jobs.c.attempt + 1,
+        "holder": sa.bindparam("by", type_=sa.String),
+        "lease_until": sa.bindparam("until", type_=sa.Double),
+        "started_at": sa.func.coalesce(jobs.c.started_at, now),
+        "claimed_at": now,
+    }
+    return jobs.update().where(*free, fits).values(values).returning(jobs)
 
 
 def job_of(row: sa.RowMapping) -> Job:

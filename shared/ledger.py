@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.errors import ErrorRecord, JobCancelled, NotFound, Overloaded
 from shared.failpoints import failpoint
-from shared.job_table import ORDER, is_lost, is_waiting, job_of, jobs, start_tag
+from shared.job_table import ORDER, claiming, is_lost, is_waiting, job_of, jobs, submission
 from shared.jobs import Job, JobOutput, JobStatus, Queue
 
 FULL = "{} of your jobs for the {} worker are waiting already. Try again when some of them are done."
@@ -30,6 +30,9 @@ class Held(NamedTuple):
     reply_to: str | None
 
 
+UNBOUNDED = 2**31 - 1
+# Made once: putting them together takes longer than the database needs for them.
+SUBMISSION, CLAIMING, CLAIMING_ONLY = submission(), claiming(), claiming(only=True)
 HELD = (jobs.c.attempt, jobs.c.cancel_requested, jobs.c.reply_to)
 
 
@@ -47,21 +50,16 @@ class Ledger:
         with self._engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
 
-    def submit(self, job: Job, bound: int | None = None) -> bool:
+    def submit(self, job: Job, bound: int = UNBOUNDED) -> bool:
         """Put a job into its queue. False: one of that id is there already; only its events go elsewhere now.
 
         Raises:
-            Overloaded: `bound` jobs of its owner wait in that queue, where there is a bound.
+            Overloaded: `bound` jobs of its owner wait in that queue.
         """
-        values: dict[str, Any] = job.model_dump(mode="json") | {"kind": job.kind, "queue": job.queue}
-        own = sa.select(sa.func.count()).where(is_waiting(job.queue), jobs.c.owner == job.owner).scalar_subquery()
-        row = sa.select(*(_bound(name, value) for name, value in values.items()), start_tag(job.queue, job.owner))
-        if bound is not None:
-            row = row.where(own < bound)
-        statement = jobs.insert().from_select([*values, "start_tag"], row).returning(jobs.c.id)
+        row: dict[str, Any] = job.model_dump(mode="json") | {"kind": job.kind, "queue": job.queue, "bound": bound}
         with contextlib.suppress(IntegrityError):  # it is there already
             with self._engine.begin() as connection:
-                new = connection.execute(statement).first() is not None
+                new = connection.execute(SUBMISSION, row).first() is not None
                 failpoint("submit.written")
             if new:
                 failpoint("submit.committed")
@@ -90,24 +88,10 @@ class Ledger:
             only: the id of the one job that is meant.
         """
         now = time.time()
-        waiting = [is_waiting(queue), jobs.c.deadline > now]
-        if only is not None:
-            waiting.append(jobs.c.id == only)
-        # SKIP LOCKED: of several workers at once on PostgreSQL each takes another job. SQLite has one writer.
-        following = sa.select(jobs.c.id).where(*waiting).order_by(*ORDER).limit(1).with_for_update(skip_locked=True)
-        taking = jobs.update().where(jobs.c.id == following.scalar_subquery(), jobs.c.status == JobStatus.QUEUED)
-        if not alone:
-            taking = taking.where(jobs.c.alone.is_(False))
-        values = {
-            "status": JobStatus.RUNNING,
-            "attempt": jobs.c.attempt + 1,
-            "holder": holder,
-            "lease_until": now + lease_s,
-            "started_at": sa.func.coalesce(jobs.c.started_at, now),
-            "claimed_at": now,
-        }
+        values = {"in_queue": queue, "now": now, "by": holder, "until": now + lease_s, "may_be_alone": alone}
+        statement, values = (CLAIMING, values) if only is None else (CLAIMING_ONLY, values | {"only": only})
         with self._engine.begin() as connection:
-            row = connection.execute(taking.values(values).returning(jobs)).mappings().first()
+            row = connection.execute(statement, values).mappings().first()
             failpoint("claim.written")
         if row is None:
             return None
@@ -182,9 +166,3 @@ def _held(job_id: str, attempt: int) -> Sequence[sa.ColumnElement[bool]]:
 
 def _of_holder(holder: str) -> Sequence[sa.ColumnElement[bool]]:
     return jobs.c.holder == holder, jobs.c.status == JobStatus.RUNNING
-
-
-def _bound(name: str, value: object) -> sa.ColumnElement[Any]:
-    """A value of a row that is inserted as a query's result, where a bare NULL has no type."""
-    kind = jobs.c[name].type
-    return sa.cast(sa.null(), kind) if value is None else sa.literal(value, kind)

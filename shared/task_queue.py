@@ -3,6 +3,8 @@
 Loss and repetition of messages are the ledger's to mend, so early acknowledgement is right and time limits are ours.
 """
 
+import logging
+
 from celery import Celery
 
 from shared.jobs import Queue
@@ -17,8 +19,8 @@ def make_celery(redis_url: str) -> Celery:
         task_ignore_result=True,
         task_routes={queue.task: {"queue": queue.value} for queue in Queue},
         worker_prefetch_multiplier=1,
-        worker_send_task_events=True,
-        task_send_sent_event=True,
+        worker_disable_rate_limits=True,
+        worker_send_task_events=False,  # whoever watches, as Flower does, has workers send them while it does
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -31,4 +33,6 @@ def make_celery(redis_url: str) -> Celery:
         # Sending must fail fast while Redis is away: the reconciler repeats it.
         task_publish_retry=False,
     )
+    for name in ("celery.worker.strategy", "celery.app.trace"):  # two lines for each wake-up, which say nothing of jobs
+        logging.getLogger(name).setLevel(logging.WARNING)
     return app

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.records.queues import QueueRecords
 from shared.errors import ErrorRecord, NotFound, Overloaded
 from shared.jobs import GeneratedImage, GenerateImage, JobStatus, Queue, ReadText, new_job
+from shared.ledger import UNBOUNDED
 
 ERROR = ErrorRecord(code="broken", message="It broke.")
 PAINT = GenerateImage(prompt="a cat", seed=7)
@@ -21,7 +22,7 @@ def engine(each_engine):
 def submit(ledger):
     """A function that puts a job into a queue."""
 
-    def submit(owner="local", work=PAINT, seconds=60, bound=None, **own):
+    def submit(owner="local", work=PAINT, seconds=60, bound=UNBOUNDED, **own):
         job = new_job(work, owner=owner, seconds=seconds, **own)
         ledger.submit(job, bound)
         return job
