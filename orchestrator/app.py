@@ -75,8 +75,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         timeout_s=settings.vlm_timeout_s,
         busy_s=settings.vlm_busy_s,
     )
-    turns = TurnRunner()
     running = RunningRecords(engine, quick := open_engine(settings.ledger_url, quick=True))
+    turns, journal = TurnRunner(), Journal(running)
     async with open_dispatcher(settings, engine, ledger, client) as dispatcher, ResponseRuns(running) as runs:
         services = Services(
             settings=settings,
@@ -94,7 +94,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             seats=Seats(settings.max_turns),
             responses=ResponseRecords(engine),
             running=running,
-            journal=Journal(running),
+            journal=journal,
             conversations=ConversationRecords(engine),
             conversation_items=ConversationItemRecords(engine),
             runs=runs,
@@ -104,6 +104,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         resuming.cancel()
         await asyncio.wait({resuming})
         await turns.close()
+    journal.close()
     quick.dispose()
     await vlm.aclose()
     await client.aclose()

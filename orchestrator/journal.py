@@ -6,6 +6,7 @@ So whatever a client has seen stands in the records, and one transaction serves 
 import asyncio
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
@@ -25,8 +26,14 @@ class Journal:
 
     def __init__(self, records: RunningRecords) -> None:
         self._records = records
+        # Its own: in the common one it would stand in line behind beginnings and ends, which wait for the disk.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._waiting: list[tuple[Sent, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        """What waits is recorded; nothing may be appended any more."""
+        self._thread.shutdown()
 
     async def append(self, attempt: Attempt, events: Sequence[Body]) -> None:
         """Returns when they are recorded. Raises Fenced."""
@@ -52,9 +59,10 @@ class Journal:
 
     async def _recorded(self, sent: Sequence[Sent]) -> set[Attempt]:
         """Tried again until it can be done: what is not recorded is not sent."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                return await asyncio.to_thread(self._records.append, sent)
+                return await loop.run_in_executor(self._thread, self._records.append, sent)
             except IntegrityError:  # one of them has lost count; the others shall not suffer
                 log.exception("events cannot be recorded")
                 return set() if len(sent) == 1 else {held for one in sent for held in await self._recorded([one])}
