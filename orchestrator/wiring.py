@@ -56,11 +56,7 @@ def has_key(request: HTTPConnection, settings: OrchestratorSettings) -> bool:
     return not key or (scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), key.encode()))
 
 
-BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where one is set."))
-"""Only documents how the key is sent: `owner_of` judges it."""
-
-
-def owner_of(request: HTTPConnection, _documented: Annotated[object, BEARER] = None) -> str:
+def owner_of(request: HTTPConnection) -> str:
     """Who is asking. Raises Unauthorized."""
     settings = services_of(request).settings
     if not has_key(request, settings):
@@ -68,5 +64,18 @@ def owner_of(request: HTTPConnection, _documented: Annotated[object, BEARER] = N
     return settings.key_owner
 
 
-ServicesDep = Annotated[Services, Depends(services_of)]
-OwnerDep = Annotated[str, Depends(owner_of)]
+BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where one is set."))
+"""Only documents how the key is sent: `owner_of` judges it."""
+
+
+# Coroutines, since FastAPI sends every other dependency through a thread.
+async def _services(request: HTTPConnection) -> Services:
+    return services_of(request)
+
+
+async def _owner(request: HTTPConnection, _documented: Annotated[object, BEARER] = None) -> str:
+    return owner_of(request)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+OwnerDep = Annotated[str, Depends(_owner)]
