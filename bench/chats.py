@@ -1,7 +1,7 @@
 """`python -m bench.chats`: two hundred people who chat, each with a picture in every answer, on one machine.
 
 Everything is real but the models: a VLM's server that calls the painter at once and then says a sentence
-(`stamping_vlm --paints`), and a painter of a millisecond (`quick_worker`). Each person asks, reads the answer, pauses
+(`stamping_vlm --paints`), and a painter that needs none (`quick_worker`). Each person asks, reads the answer, pauses
 for some seconds and asks again. Measured from the request's first byte: until the job stands in the ledger (its
 `job_queued` arrived), and until the answer's first byte. Then more than may be answered at a time ask at once:
 what is beyond the bound must be a 429.

@@ -1,5 +1,5 @@
 """The whole system for a while, in a folder that goes away: real in every part, or around a VLM's server that has no
-model.
+model, or around workers that have none either.
 """
 
 import contextlib
@@ -8,29 +8,42 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+from rich.console import Console
 
-from cli.folders import ROOT
+from bench.quick_worker import KINDS
+from cli.child import python
+from cli.folders import ROOT, DataFolder
+from cli.launch import launch, wait_ready
+from cli.parts import make_plan
+from cli.plan import Part
 from cli.ports import free_port
+from cli.state import State
+from cli.stop import stop
 
 STARTS_WITHIN_S = 60.0
 
 
-@contextlib.contextmanager
-def stamping_vlm(*options: str) -> Iterator[str]:
+def stamping_vlm(*options: str) -> AbstractContextManager[str]:
     """The base URL of a running `bench.stamping_vlm`."""
+    return _vlm("bench.stamping_vlm", *options)
+
+
+def stub_vlm(*options: str) -> AbstractContextManager[str]:
+    """The base URL of a running `bench.stub_vlm`."""
+    return _vlm("bench.stub_vlm", *options)
+
+
+@contextlib.contextmanager
+def _vlm(module: str, *options: str) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "bench.stamping_vlm", "--port", str(port), *options]
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        _wait_until_it_answers(f"http://127.0.0.1:{port}/v1/models", process)
+    with running([sys.executable, "-m", module, "--port", str(port), *options], f"http://127.0.0.1:{port}/v1/models"):
         yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @contextlib.contextmanager
@@ -47,11 +60,64 @@ def own_system(vlm_url: str = "") -> Iterator[str]:
             _diptych("down", environment=environment)
 
 
+@dataclass(frozen=True)
+class QuickSystem:
+    """A running system whose workers are `bench.quick_worker`."""
+
+    address: str
+    folder: DataFolder
+
+    def pid(self, part: str) -> int:
+        """The process that is this part."""
+        state = State.read(self.folder)
+        (identity,) = [report.identity for report in state.parts if report.name == part] if state else [None]
+        assert identity is not None
+        return identity.pid
+
+
+@contextlib.contextmanager
+def quick_system(
+    vlm_url: str, *, job_s: float = 0.0, environment: Mapping[str, str] | None = None
+) -> Iterator[QuickSystem]:
+    """The same parts under the same supervisor, but each job takes a worker `job_s`."""
+    with tempfile.TemporaryDirectory(prefix="diptych-bench-") as data:
+        folder = DataFolder(Path(data).resolve())
+        told = {"DIPTYCH_VLM_URL": vlm_url} | dict(environment or {})
+        plan = make_plan(folder, host="127.0.0.1", port=free_port(), environment=told)
+        parts = tuple(_quick(part, told, job_s) for part in plan.parts)
+        supervisor = launch(replace(plan, parts=parts), folder, detach=False)
+        try:
+            wait_ready(Console(stderr=True), folder, plan, supervisor, STARTS_WITHIN_S)
+            yield QuickSystem(plan.address, folder)
+        finally:
+            stop(folder)
+            supervisor.wait(30)
+
+
+def _quick(part: Part, told: Mapping[str, str], job_s: float) -> Part:
+    """The part, told more; a worker's with a quick worker in its place."""
+    role = part.name.removeprefix("worker-")
+    command = python("bench.quick_worker", role, "--seconds", str(job_s)) if role in KINDS else part.command
+    return replace(part, command=command, environment={**told, **part.environment})
+
+
 def _diptych(*arguments: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "cli", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], url: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    """A process of ours, from when it answers at the URL."""
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})})
+    try:
+        _wait_until_it_answers(url, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -61,5 +127,5 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
             httpx.get(url, timeout=5)
             return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit("the bench's VLM server did not start")
+            raise SystemExit(f"{process.args} did not start")
         time.sleep(0.05)

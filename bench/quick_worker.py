@@ -1,35 +1,62 @@
-"""`python -m bench.quick_worker`: a painter without a model, whose picture is there after a millisecond, or as many
-seconds as BENCH_SERVICE_S says.
+"""`python -m bench.quick_worker [diffusion|ocr]`: a worker without a model, done at once or after a set time.
 
-All of it is the real worker's code, but for what paints.
+All of it is the real worker's code but the service: a picture is one grey square, a text is one line.
 """
 
-import os
+import argparse
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
 
-from shared.jobs import GeneratedImage, GenerateImage, Job, JobKind
+from PIL import Image
+
+from shared.artifacts import ArtifactStore, DirectoryArtifactStore
+from shared.jobs import GeneratedImage, Job, JobKind, JobOutput, ReadText, TextLine, TextRead
 from shared.process_log import set_up_logging
-from workers.job_run import Happening
+from workers.job_run import Perform
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
-SERVICE = "BENCH_SERVICE_S"
-SIDE = 8
+SIDE = 64
+KINDS: Mapping[str, tuple[JobKind, ...]] = {
+    "diffusion": (JobKind.GENERATE_IMAGE, JobKind.EDIT_IMAGE),
+    "ocr": (JobKind.READ_TEXT,),
+}
 
 
-def paint(job: Job) -> Iterator[Happening]:
-    assert isinstance(job.input, GenerateImage)
-    seconds = float(os.environ.get(SERVICE, "0.001"))
-    time.sleep(seconds)
-    size = dict.fromkeys(("width", "height", "native_width", "native_height"), SIDE)
-    made = {"steps": 1, "guidance_scale": 1.0, "model": "none", "seconds": seconds}
-    yield GeneratedImage(artifact=f"{job.input.seed:064x}.png", seed=job.input.seed, **size, **made)
+def perform(job: Job, store: ArtifactStore) -> Generator[JobOutput, None, None]:
+    """What comes of a job, at once."""
+    if isinstance(job.input, ReadText):
+        line = TextLine(text="grey", box=(0, 0, SIDE, SIDE), confidence=0.9)
+        yield TextRead(lines=(line,), width=SIDE, height=SIDE, engine="scripted", seconds=0)
+        return
+    png = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), "grey").save(png, "PNG")
+    picture = store.put(png.getvalue(), "image/png")
+    size = {"width": SIDE, "height": SIDE, "native_width": SIDE, "native_height": SIDE}
+    made = {"seed": job.input.seed, "steps": job.input.steps or 4, "guidance_scale": 1.0, "model": "scripted"}
+    yield GeneratedImage(kind=job.kind, artifact=picture, seconds=0, **size, **made)
+
+
+def performing(store: ArtifactStore, seconds: float) -> Perform:
+    """The same, as a service that takes that long."""
+
+    def perform_slowly(job: Job) -> Generator[JobOutput, None, None]:
+        time.sleep(seconds)
+        yield from perform(job, store)
+
+    return perform_slowly
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role", nargs="?", default="diffusion", choices=KINDS)
+    parser.add_argument("--seconds", type=float, default=0.0, help="that each job takes")
+    options = parser.parse_args()
     set_up_logging()
-    serve(Work({JobKind.GENERATE_IMAGE: paint}, model="none", device="none"), WorkerSettings.from_environment())
+    settings = WorkerSettings.from_environment()
+    does = performing(DirectoryArtifactStore(settings.artifact_folder), options.seconds)
+    serve(Work(dict.fromkeys(KINDS[options.role], does), model="scripted", device="none"), settings)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,20 @@ The VLM says something short, or calls a tool now and then; jobs give a grey pic
 """
 
 import contextlib
-import io
 import itertools
 import json
 import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from PIL import Image
 from pydantic import SecretStr
 
+from bench.quick_worker import perform
 from cli.ports import free_port
 from cli.redis_server import find_binary, prepare
 from orchestrator.app import create_app, open_services
@@ -26,14 +25,12 @@ from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
 from orchestrator.wiring import Services
-from shared.artifacts import ArtifactStore
 from shared.events import JobEvent, Usage
-from shared.jobs import GeneratedImage, Job, JobOutput, Queue, ReadText, TextLine, TextRead
+from shared.jobs import Queue
 from shared.presence import key_of, this_worker
 from workers.job_run import JobRunner
 
 KEY = "scripted-house"
-SIDE = 64
 STARTS_WITHIN_S = 60.0
 
 
@@ -65,20 +62,6 @@ class Emitter:
 
     def append(self, stream: str, event: JobEvent) -> None:
         self._emit(event)
-
-
-def perform(job: Job, store: ArtifactStore) -> Generator[JobOutput, None, None]:
-    """What comes of a job, at once."""
-    if isinstance(job.input, ReadText):
-        line = TextLine(text="grey", box=(0, 0, SIDE, SIDE), confidence=0.9)
-        yield TextRead(lines=(line,), width=SIDE, height=SIDE, engine="scripted", seconds=0)
-        return
-    png = io.BytesIO()
-    Image.new("RGB", (SIDE, SIDE), "grey").save(png, "PNG")
-    picture = store.put(png.getvalue(), "image/png")
-    size = {"width": SIDE, "height": SIDE, "native_width": SIDE, "native_height": SIDE}
-    made = {"seed": job.input.seed, "steps": job.input.steps or 4, "guidance_scale": 1.0, "model": "scripted"}
-    yield GeneratedImage(kind=job.kind, artifact=picture, seconds=0, **size, **made)
 
 
 def in_process(services: Services) -> InProcessDispatcher:

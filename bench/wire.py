@@ -22,7 +22,6 @@ import redis.asyncio
 import uvloop
 from celery import Celery
 
-from bench.quick_worker import SERVICE
 from bench.report import publish
 from cli.folders import ROOT
 from orchestrator.dispatching import open_dispatcher
@@ -164,7 +163,7 @@ def main() -> None:
         serve(options.serve, options.redis)
         return
     with tempfile.TemporaryDirectory(prefix="diptych-wire-") as folder:
-        house = House(Path(folder), workers=1, module="bench.quick_worker", lease_s=15, environment={SERVICE: "0"})
+        house = House(Path(folder), workers=1, module="bench.quick_worker", lease_s=15)
         with house, plain_workers(house):
             taken = uvloop.run(measure(house, options.rounds))
     p50 = {name: float(np.median(values)) for name, values in taken.items()}

@@ -1,7 +1,6 @@
 """`python -m orchestrator`: serve HTTP."""
 
 import gc
-import logging
 
 import uvicorn
 
@@ -12,7 +11,6 @@ from shared.process_log import set_up_logging
 
 def main() -> None:
     set_up_logging()
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = OrchestratorSettings.from_environment()
     app = create_app(settings)
     gc.collect()

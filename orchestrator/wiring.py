@@ -75,11 +75,7 @@ def key_owner(request: HTTPConnection, settings: OrchestratorSettings) -> str | 
     return owner_of_key(right[0]) if right else None
 
 
-BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where one is set."))
-"""Only documents how the key is sent: `owner_of` judges it."""
-
-
-def owner_of(request: HTTPConnection, _documented: Annotated[object, BEARER] = None) -> str:
+def owner_of(request: HTTPConnection) -> str:
     """Who is asking. Raises Unauthorized."""
     owner = key_owner(request, services_of(request).settings)
     if owner is None:
@@ -87,5 +83,18 @@ def owner_of(request: HTTPConnection, _documented: Annotated[object, BEARER] = N
     return owner
 
 
-ServicesDep = Annotated[Services, Depends(services_of)]
-OwnerDep = Annotated[str, Depends(owner_of)]
+BEARER = Security(HTTPBearer(auto_error=False, description="The API key, where one is set."))
+"""Only documents how the key is sent: `owner_of` judges it."""
+
+
+# Coroutines, since FastAPI sends every other dependency through a thread.
+async def _services(request: HTTPConnection) -> Services:
+    return services_of(request)
+
+
+async def _owner(request: HTTPConnection, _documented: Annotated[object, BEARER] = None) -> str:
+    return owner_of(request)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+OwnerDep = Annotated[str, Depends(_owner)]

@@ -1,5 +1,7 @@
 """What a tool is: a name, a description for the VLM, a model of its arguments, and how it becomes a job."""
 
+import copy
+import functools
 import hashlib
 import itertools
 import json
@@ -143,7 +145,12 @@ class Tool(Protocol):
 
 
 def schema_of(arguments: type[Arguments]) -> dict[str, Any]:
-    """A JSON schema with nothing in it but what a VLM needs."""
+    """A JSON schema with nothing in it but what a VLM needs; the caller's own."""
+    return copy.deepcopy(_schema_of(arguments))
+
+
+@functools.cache
+def _schema_of(arguments: type[Arguments]) -> dict[str, Any]:
     schema = arguments.model_json_schema()
     for name, described in schema["properties"].items():
         described.pop("title", None)

@@ -4,6 +4,7 @@ Maps every way in which such a server can fail to one of our errors; its own wor
 """
 
 import asyncio
+import io
 import json
 import logging
 import random
@@ -12,13 +13,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import httpx2
+import aiohttp
 
 from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
+from orchestrator.vlm.sse import data_of
 from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmRefused, VlmUnavailable
 from shared.events import Usage
 
 ASK_AGAIN_S = (0.2, 0.8)
+CONNECT_S = 5.0
+CHECK = aiohttp.ClientTimeout(total=5.0)
+IDLE_S = 2.0
+"""How long an idle connection is kept: less than servers keep theirs, so that few are used as they are being closed."""
+JSON = {"Content-Type": "application/json"}
 log = logging.getLogger(__name__)
 UNREACHABLE = "The vision-language model cannot be reached. Check that its server is running (`./diptych status`)."
 BROKE_OFF = "The vision-language model stopped in the middle of its answer. Try again."
@@ -29,32 +36,30 @@ BUSY = "The vision-language model is busy. Try again in a few seconds."
 
 
 class OpenAICompatibleVlm:
-    """Owns an HTTP client; close it with `aclose`."""
+    """Owns an HTTP client: make it in a running event loop, close it with `aclose`."""
 
     def __init__(self, url: str, name: str, key: str, *, timeout_s: float, busy_s: float) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        timeout = httpx2.Timeout(timeout_s, connect=5)
-        self._http = httpx2.AsyncClient(
-            base_url=url.rstrip("/"),
-            headers=headers,
-            timeout=timeout,
-            limits=httpx2.Limits(max_connections=None),  # how many answers it gives at a time is the server's to say
-            trust_env=False,
+        self._url = url.rstrip("/")
+        self._http = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=timeout_s),
+            # How many answers it gives at a time is the server's to say.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._name = name
         self._listed = ""
         self._busy_s = busy_s
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     async def check(self) -> str:
         """The model's name: as configured, else the first that the server lists."""
         try:
-            response = await self._http.get("/models", timeout=5)
-            response.raise_for_status()
-            listed = [str(model["id"]) for model in response.json()["data"]]
-        except httpx2.HTTPError as error:
+            async with self._http.get(f"{self._url}/models", timeout=CHECK, raise_for_status=True) as response:
+                listed = [str(model["id"]) for model in (await response.json(content_type=None))["data"]]
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise VlmUnavailable(UNREACHABLE) from error
         except (ValueError, KeyError, TypeError) as error:
             raise VlmNonsense(NONSENSE) from error
@@ -84,27 +89,39 @@ class OpenAICompatibleVlm:
         self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling
     ) -> AsyncIterator[VlmEvent]:
         name = self._name or self._listed or await self.check()
-        body = self._body(name, messages, offer, sampling)
+        body = json.dumps(self._body(name, messages, offer, sampling)).encode()
         try:
-            async with self._http.stream("POST", "/chat/completions", json=body) as response:
-                if response.is_error:
+            async with await self._ask(body) as response:
+                if response.status >= 400:
                     self._listed = ""  # it may have another model by now
                     await self._raise_for(response)
                 assembly = _Assembly()
-                async for event in httpx2.EventSource(response):
-                    if event.data == "[DONE]":
-                        break
-                    text = assembly.add(_chunk(event.data))
+                async for data in data_of(response.content):
+                    text = assembly.add(_chunk(data))
                     if text:
                         yield VlmText(text=text)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise VlmUnavailable(UNREACHABLE) from error
-        except httpx2.HTTPError as error:
+        except aiohttp.ClientError as error:
             log.warning("the VLM broke off: %r", error)
             raise VlmUnavailable(BROKE_OFF) from error
         for call in assembly.whole_calls():
             yield call
         yield assembly.end()
+
+    async def _ask(self, body: bytes, *, again: bool = True) -> aiohttp.ClientResponse:
+        """Once more where the server closes a kept connection just as it is used."""
+        try:
+            # As a file it is written in pieces: a body with pictures may have megabytes.
+            return await self._http.post(
+                f"{self._url}/chat/completions", data=io.BytesIO(body), headers=JSON, allow_redirects=False
+            )
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not again:
+                raise
+        return await self._ask(body, again=False)
 
     @staticmethod
     def _body(name: str, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> dict[str, Any]:
@@ -120,14 +137,14 @@ class OpenAICompatibleVlm:
         return body | sampling.model_dump(exclude_none=True, exclude_defaults=True)
 
     @staticmethod
-    async def _raise_for(response: httpx2.Response) -> None:
-        text = (await response.aread()).decode("utf-8", "replace")
-        log.warning("the VLM's server answered %d: %.500s", response.status_code, text)
-        if response.status_code == 429:
+    async def _raise_for(response: aiohttp.ClientResponse) -> None:
+        text = (await response.read()).decode("utf-8", "replace")
+        log.warning("the VLM's server answered %d: %.500s", response.status, text)
+        if response.status == 429:
             raise Overloaded(BUSY)
         if "context_length" in text or "maximum context" in text:
             raise ContextTooLong(TOO_LONG)
-        if response.status_code in (400, 422):
+        if response.status in (400, 422):
             raise VlmRefused(REFUSED, param=_param(text))
         raise VlmUnavailable(REFUSED)
 
@@ -141,7 +158,7 @@ def _param(error: str) -> str | None:
     return param if param in ("tools", "response_format") else None
 
 
-def _chunk(data: str) -> dict[str, Any]:
+def _chunk(data: bytes) -> dict[str, Any]:
     """One chat.completion.chunk. Raises VlmNonsense, or VlmUnavailable for an error sent in mid-stream."""
     try:
         chunk = json.loads(data)

@@ -173,6 +173,38 @@ async def test_the_first_model_that_is_listed_is_asked_until_the_server_refuses_
     assert [body.get("model") for body in asked] == [None, "first", "first", "first", None, "second"]
 
 
+async def test_megabytes_of_pictures_arrive_whole(serving):
+    async with serving(STREAM + chunk({"content": "I see."}, "stop") + "data: [DONE]\n\n") as (vlm, asked):
+        content = "x" * (5 * 2**20)
+        events = [event async for event in vlm.answer([{"role": "user", "content": content}], Offer(), Sampling())]
+    assert events[0] == VlmText(text="I see.")
+    assert asked[0]["messages"][0]["content"] == content
+
+
+async def test_a_connection_is_used_again_after_an_answer():
+    answer = chunk({"content": "Yes."}, "stop") + "data: [DONE]\n\n"
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(answer)}\r\n\r\n"
+    connections, asked = [], []
+
+    async def handle(reader, writer):
+        connections.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                ahead = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                asked.append(await reader.readexactly(int(ahead.partition("content-length: ")[2].partition("\r\n")[0])))
+                writer.write((head + answer).encode())
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s=5, busy_s=0)
+        for _ in range(3):
+            assert (await collect(vlm))[0] == VlmText(text="Yes.")
+        await vlm.aclose()
+    assert (len(connections), len(asked)) == (1, 3)
+
+
 async def test_silence_has_an_end(serving):
     async with serving(STREAM, timeout_s=0.2, hang=True) as (vlm, _):
         with pytest.raises(VlmUnavailable):
