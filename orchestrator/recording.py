@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from orchestrator.items import Item
 from orchestrator.journal import Fenced, Journal
@@ -69,6 +69,9 @@ class Recorded:
             try:
                 if not await asyncio.to_thread(write):
                     raise Fenced
+            except IntegrityError:  # it stands there already: a commit of which nothing was heard
+                log.exception("%s is left to be gone on with from its last step", self._mine.response_id)
+                raise Fenced from None
             except SQLAlchemyError as error:
                 log.warning("%s cannot be recorded yet: %s", self._mine.response_id, error)
                 await asyncio.sleep(pause)

@@ -55,13 +55,18 @@ class ResponseRun:
         turn: Turn,
         shaping: Shaping,
         opening: Sequence[Event],
+        before: Sequence[Event] = (),
         tools: ToolContext,
         ledger: Ledger,
         recording: Recording,
         place: ConversationTurn | None = None,
     ) -> None:
-        """`opening` comes before the turn's first event; `place`: where it stands in a conversation that is kept."""
+        """`opening` comes before the turn's first event, and `before` that what another process has sent.
+
+        `place`: where it stands in a conversation that is kept.
+        """
         self.record, self.turn, self.events = record, turn, Feed[Event]()
+        self._tell(before)
         self.recording = recording
         self._shaping, self._tools = shaping, tools
         self._ledger, self._place = ledger, place
@@ -158,12 +163,20 @@ class ResponseRuns:
             await self._renewing
 
     def add(self, run: ResponseRun) -> None:
+        """Where one was frozen for longer than its lease, this process may have taken it over from itself."""
+        before = self._runs.get(run.record.id)
         self._runs[run.record.id] = run
-        run.task.add_done_callback(lambda _: self._runs.pop(run.record.id, None))
+        run.task.add_done_callback(lambda _: self._remove(run))
+        if before is not None:
+            before.turn.abandon()
 
     def get(self, response_id: str, owner: str) -> ResponseRun | None:
         run = self._runs.get(response_id)
         return run if run is not None and run.record.owner == owner else None
+
+    def _remove(self, run: ResponseRun) -> None:
+        if self._runs.get(run.record.id) is run:
+            del self._runs[run.record.id]
 
     async def _renew_forever(self) -> None:
         while True:

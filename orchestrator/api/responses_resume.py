@@ -8,28 +8,31 @@ import asyncio
 import copy
 import json
 import logging
-from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.api.responses_pictures import Pictures
 from orchestrator.api.responses_schema import ResponseRequest
 from orchestrator.api.responses_start import loop_of, stream_of, tool_context
+from orchestrator.api.responses_stream import ResponseStream
 from orchestrator.conversation import Conversation
 from orchestrator.conversation_turns import ConversationTurn
 from orchestrator.items import ToolCall
 from orchestrator.records.responses import Begun, ResponseRecord
 from orchestrator.records.running import Taken
 from orchestrator.response_runs import ALIVE_S, ResponseRun
-from orchestrator.tools.base import ToolContext, job_id_of
+from orchestrator.tools.base import PaintingOptions, ToolContext, job_id_of
 from orchestrator.wiring import Services
-from shared.errors import DiptychError, NotFound
-from shared.events import TurnEvent, TurnProgress
+from shared.errors import ErrorRecord, NotFound
+from shared.events import TurnProgress
 
 EVERY_S = 1.0
 MOST_STALLED = 20
 """A response that was taken over so often without coming further is given up: it may be what kills orchestrators."""
-GIVEN_UP = "Diptych was stopped at this answer again and again. Ask for something else, or look into its log."
+GIVEN_UP = ErrorRecord(
+    code="given_up",
+    message="Diptych was stopped at this answer again and again. Ask for something else, or look into its log.",
+)
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,9 @@ async def resume_forever(services: Services) -> None:
 async def _resume(taken: Taken, services: Services) -> None:
     """One that cannot be gone on with is tried again, as one whose process dies is, until it is given up."""
     try:
+        if taken.stalled > MOST_STALLED:
+            await asyncio.to_thread(give_up, taken, services)
+            return
         run = await resume(taken, services)
     except NotFound:
         return  # deleted meanwhile
@@ -68,14 +74,15 @@ async def resume(taken: Taken, services: Services) -> ResponseRun:
     body = ResponseRequest.model_validate_json(json.dumps(begun.request | {"input": "as recorded"}))
     shaping = stream_of(body, copy.deepcopy(record.body), services)
     cut, closing = shaping.restore(events, begun.written)
-    tools = _tools(record, body, begun, services)
+    tools = _tools(record, begun, services)
     progress = TurnProgress.model_validate(begun.progress) if begun.progress else None
     loop = loop_of(body, tools, services, begun=progress, cut=cut.strip())
     run = ResponseRun(
         record,
-        turn=services.turns.start(given_up() if taken.stalled > MOST_STALLED else loop.run(), paced=True),
+        turn=services.turns.start(loop.run(), paced=True),
         shaping=shaping,
         opening=closing if events else shaping.opening(),
+        before=events,
         tools=tools,
         ledger=services.ledger,
         recording=services.recorded(record, taken.attempt),
@@ -85,16 +92,29 @@ async def resume(taken: Taken, services: Services) -> ResponseRun:
     return run
 
 
-def _tools(record: ResponseRecord, body: ResponseRequest, begun: Begun, services: Services) -> ToolContext:
+def _tools(record: ResponseRecord, begun: Begun, services: Services) -> ToolContext:
     conversation = Conversation.from_items(record.items, services.store, services.settings.max_images)
-    tools = tool_context(replace(body.painting, mask=begun.mask), conversation, services, record.owner)
+    tools = tool_context(PaintingOptions(**begun.painting), conversation, services, record.owner)
     waiting = conversation.open_calls()
     calls = (item for item in record.items if isinstance(item, ToolCall) and item.call_id in waiting)
     tools.jobs.extend(job_id_of(call.call_id, 0) for call in calls)  # known before the calls are run again: to cancel
     return tools
 
 
-async def given_up() -> AsyncGenerator[TurnEvent, None]:
-    """A turn that fails at once."""
-    raise DiptychError(GIVEN_UP, code="given_up")
-    yield  # what makes it a generator
+def give_up(taken: Taken, services: Services) -> None:
+    """End one as failed, without what may be what kills orchestrators. Blocks. Raises NotFound."""
+    record = services.responses.get(taken.attempt.response_id, taken.owner)
+    events = services.responses.events_after(record.id, -1)
+    shaping = ResponseStream(
+        response=copy.deepcopy(record.body),
+        pictures=Pictures(services.store),
+        images=None,
+        hosted=frozenset(),
+        extended=False,
+        only_json=False,
+    )
+    _, begun = shaping.restore(events, 0) if events else ("", shaping.opening())
+    last = [*begun, *shaping.stop(GIVEN_UP)]
+    items = Conversation.from_items(record.items, services.store, services.settings.max_images).settled()
+    ended = record.model_copy(update={"body": shaping.response, "items": items})
+    services.responses.finish(ended, taken.attempt.number, last)

@@ -23,17 +23,19 @@ class OpenCall:
 class Resumed:
     """Answers whether something needs to be shown. One that was begun here has shown nothing."""
 
-    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, events: Sequence[dict[str, Any]], cut: str = "") -> None:
+        """`cut`: the text behind the last recorded step, with the links of pictures whose calls are run again."""
         ended = {event["item"]["id"] for event in events if event["type"] == "response.output_item.done"}
         begun = [event for event in events if event["type"] == "response.output_item.added"]
         self._ended = ended
         self._open = {event["item"]["id"]: event["output_index"] for event in begun} if events else {}
         self._said = Counter((event["type"], event.get("item_id")) for event in events)
-        self._text = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
+        self._cut = cut
 
     def has_shown(self, event: TurnEvent) -> bool:
         """Whether it adds nothing to what was shown: a call that is run again says all of it once more."""
-        if isinstance(event, PictureShown) and event.artifact in self._text:  # its link was written
+        if isinstance(event, PictureShown) and event.artifact in self._cut:  # its link was written
+            self._cut = self._cut.replace(event.artifact, "", 1)  # the next call may have painted the same
             return True
         return isinstance(event, ToolCalled | FunctionCalled | PictureShown | ToolReturned) and event.id in self._ended
 

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from orchestrator.api.image_tool import ImageMask, check_image_model
@@ -109,7 +109,7 @@ async def start(
         body=response,
         input=(*context.earlier, *context.new),
         items=context.conversation.items,
-        begun=Begun(request=_request_of(body), mask=options.mask, place=place and place.model_dump(mode="json")),
+        begun=Begun(request=_request_of(body), painting=asdict(options), place=place and place.model_dump(mode="json")),
     )
     recording: Recording = Unrecorded()
     if body.stored:

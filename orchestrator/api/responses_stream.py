@@ -19,7 +19,7 @@ from orchestrator.api.responses_object import ending
 from orchestrator.api.responses_pictures import Pictures, reference
 from orchestrator.api.responses_resumed import Resumed
 from orchestrator.links import markdown_image
-from shared.errors import JobCancelled, Stopping
+from shared.errors import ErrorRecord, JobCancelled, Stopping
 from shared.events import (
     AnyJobEvent,
     FunctionCalled,
@@ -40,7 +40,7 @@ from shared.events import (
 )
 from shared.jobs import JobOutput
 
-STOPPED = JobCancelled().record
+STOPPED, STOPPING = JobCancelled().record, Stopping().record
 
 
 @dataclass
@@ -99,7 +99,7 @@ class ResponseStream:
         self._events.restore(events)
         cut = self._writer.restore(events)[written:]
         self._writer.gap = self._writer.gap and not self.only_json
-        self._resumed = Resumed(events)
+        self._resumed = Resumed(events, cut)
         return cut, list(self._writer.close("incomplete")) if cut else []
 
     @property
@@ -113,9 +113,9 @@ class ResponseStream:
             return []
         return list(self._shaped(event, await self._kept(event)))
 
-    def stop(self) -> list[Event]:
-        """End it, because no more events will come."""
-        return list(self._end(TurnFailed(error=Stopping().record, status=Stopping.status)))
+    def stop(self, error: ErrorRecord = STOPPING) -> list[Event]:
+        """End it as failed, because no more events will come."""
+        return list(self._end(TurnFailed(error=error, status=Stopping.status)))
 
     async def _kept(self, event: TurnEvent) -> str | None:
         """The artifact of the picture in an event, in the form in which it is shown; None where none is."""
@@ -239,9 +239,10 @@ class ResponseStream:
         self.ended = True
         whole = isinstance(event, TurnCompleted) and event.finish_reason != "length"
         yield from self._writer.close("completed" if whole else "incomplete")
-        for call in self._calls.values():
-            error = event.error if isinstance(event, TurnFailed) else STOPPED
-            yield self._events.finish_item(call.index, failed(self.response["output"][call.index], error))
+        error = event.error if isinstance(event, TurnFailed) else STOPPED
+        for index, item in enumerate(self.response["output"]):  # also calls that only another process has shown
+            if item["status"] == "in_progress":
+                yield self._events.finish_item(index, failed(item, error))
         self._calls.clear()
         self.response |= ending(event)
         # There is no event of its own for a response that was cancelled; its status says so.

@@ -61,9 +61,9 @@ class Begun(Frozen):
     """What it takes to go on with a response that somebody else began."""
 
     request: Body
-    """The request's body without its input."""
-    mask: str | None = None
-    """Artifact id of the request's mask."""
+    """The request's body without its input and mask."""
+    painting: Body
+    """What the person decides about pictures, with the mask's artifact id."""
     place: Body | None = None
     """Where it stands in a conversation that is kept."""
     progress: Body | None = None

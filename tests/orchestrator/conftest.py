@@ -11,7 +11,9 @@ import pytest
 import uvicorn
 
 from orchestrator.app import create_app
+from orchestrator.journal import Journal
 from orchestrator.vlm.scripted import ScriptedVlm
+from tests.orchestrator.dying import Dying, Speaking
 
 
 @pytest.fixture
@@ -72,3 +74,17 @@ def sdk_for(make_services):
                 await serving
 
     return sdk_for
+
+
+@pytest.fixture
+def house_of(make_services, engine, client_for):
+    """A context manager: a client of a house that dies after so many writes."""
+
+    def make(writes):
+        running = Dying(engine, writes)
+        services = make_services(Speaking())
+        object.__setattr__(services, "running", running)
+        object.__setattr__(services, "journal", Journal(running))
+        return client_for(services=services), running, services
+
+    return make

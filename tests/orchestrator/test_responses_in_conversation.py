@@ -11,8 +11,8 @@ from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
 from shared.errors import VlmUnavailable
 from tests.conftest import data_url, png
+from tests.orchestrator.dying import leave
 from tests.orchestrator.test_responses_kept import GatedVlm, until_ended
-from tests.orchestrator.test_responses_resume import leave
 
 DRAW = VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
 READ = VlmToolCall(call_id="c", name="read_text", arguments='{"image": "image_1"}')

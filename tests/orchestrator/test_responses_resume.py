@@ -1,120 +1,17 @@
 """A response whose orchestrator died is gone on with by another: from any moment on, to the same end, nothing twice."""
 
 import asyncio
-import json
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 
 from orchestrator.api import responses_resume
 from orchestrator.api.responses_resume import resume, resume_forever
-from orchestrator.journal import Journal
-from orchestrator.records.running import RunningRecords
-from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
+from orchestrator.records.responses import responses
+from orchestrator.vlm.client import VlmText
 from shared.errors import NotFound
-from shared.events import Usage
 from shared.job_table import jobs
-
-WISH = {"model": "diptych", "input": "hello", "stream": True}
-PAINT = {"type": "image_generation", "partial_images": 2}
-FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
-TEXT, LINK, PICTURE, MIXED = "text", "link", "picture", "mixed"
-BODIES = {
-    TEXT: WISH,
-    LINK: WISH | {"instructions": "draw"},
-    PICTURE: WISH | {"instructions": "draw", "tools": [PAINT], "diptych": {}},
-    MIXED: WISH | {"instructions": "draw", "tools": [PAINT, FUNCTION]},
-}
-WITHIN_S = 10
-
-
-class Speaking:
-    """Says something; has a picture painted where it is told to, and then calls the client's function, if any."""
-
-    async def answer(self, messages, offer, sampling):
-        names = [tool["function"]["name"] for tool in offer.tools]
-        if messages[-1]["role"] == "tool":
-            yield VlmText(text="Here ")
-            yield VlmText(text="it is.")
-            if "f" in names:
-                yield VlmToolCall(call_id="c", name="f", arguments="{}")
-        else:
-            for word in ("I ", "will ", "say: "):
-                yield VlmText(text=word)
-            if "draw" in messages[0]["content"]:
-                yield VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
-        yield VlmEnd(usage=Usage(prompt_tokens=1, completion_tokens=1))
-
-    async def check(self):
-        return "speaking"
-
-
-class Dying(RunningRecords):
-    """Writes so many times, then no more: as far as a process comes that is killed there."""
-
-    def __init__(self, engine, writes):
-        super().__init__(engine, engine)
-        self.left, self.dead = writes, asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def _count(self):
-        if self.left == 0:
-            self._loop.call_soon_threadsafe(self.dead.set)
-            raise OperationalError("INSERT", {}, Exception("killed"))
-        self.left -= 1
-
-    def append(self, sent):
-        self._count()
-        return super().append(sent)
-
-    def checkpoint(self, *given):
-        self._count()
-        return super().checkpoint(*given)
-
-
-async def leave(house, response_id):
-    """As SIGKILL leaves it: nothing more is written, nobody keeps it alive."""
-    run = house.runs._runs.pop(response_id)
-    for task in (run.task, run.turn.task):
-        task.cancel()
-    await asyncio.wait({run.task, run.turn.task})
-    house.running.renew([run.recording.attempt], -1)
-    return run
-
-
-async def begin(client, body, running):
-    """Ask, and leave when the process has come as far as it does. Returns the response's id; None: it has ended."""
-    asking = asyncio.create_task(client.post("/v1/responses", json=body))
-    dying = asyncio.create_task(running.dead.wait())
-    await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED, timeout=WITHIN_S)
-    dying.cancel()
-    if asking.done():
-        return None
-    (run,) = client.house.runs._runs.values()
-    running.left = -1
-    await leave(client.house, run.record.id)
-    await asyncio.wait({asking}, timeout=WITHIN_S)
-    return run.record.id
-
-
-@pytest.fixture
-def house_of(make_services, engine, client_for):
-    """A context manager: a client of a house that dies after so many writes."""
-
-    def make(writes):
-        running = Dying(engine, writes)
-        services = make_services(Speaking())
-        object.__setattr__(services, "running", running)
-        object.__setattr__(services, "journal", Journal(running))
-        return client_for(services=services), running, services
-
-    return make
-
-
-async def replayed(client, response_id):
-    text = (await client.get(f"/v1/responses/{response_id}?stream=true")).text
-    return [json.loads(frame.partition("data: ")[2]) for frame in text.split("\n\n") if '"type"' in frame]
+from tests.orchestrator.dying import BODIES, LINK, MIXED, PICTURE, TEXT, WISH, WITHIN_S, Speaking, begin, replayed
 
 
 def check_whole(events, kind, engine):
@@ -189,7 +86,7 @@ async def test_what_nobody_goes_on_with_is_found_and_gone_on_with(house_of):
 
 async def test_a_response_that_is_stopped_while_nobody_runs_it_ends_as_cancelled(house_of, monkeypatch):
     monkeypatch.setattr(responses_resume, "EVERY_S", 0.05)
-    opened, running, services = house_of(4)
+    opened, running, services = house_of(8)
     async with opened as client:
         client.house = services
         response_id = await begin(client, BODIES[PICTURE], running)
@@ -200,19 +97,24 @@ async def test_a_response_that_is_stopped_while_nobody_runs_it_ends_as_cancelled
         cancelled = await asyncio.wait_for(cancelling, WITHIN_S)
         resuming.cancel()
     assert cancelled.json()["status"] == "cancelled"
+    assert [item["status"] for item in cancelled.json()["output"]] == ["completed", "failed"]
 
 
-async def test_one_at_which_orchestrators_die_again_and_again_is_given_up(house_of, monkeypatch):
+async def test_one_that_cannot_be_gone_on_with_is_given_up(house_of, engine, monkeypatch):
     monkeypatch.setattr(responses_resume, "MOST_STALLED", 2)
     opened, running, services = house_of(2)
     async with opened as client:
         client.house = services
         response_id = await begin(client, BODIES[TEXT], running)
+        with engine.begin() as connection:
+            connection.execute(responses.update().values(begun={"request": {"tools": "?"}, "painting": {}}))
         for _ in range(2):
             assert running.take_silent(-1) is not None
-        run = await resume(running.take_silent(60), services)
-        await asyncio.wait_for(run.task, WITHIN_S)
+        resuming = asyncio.create_task(resume_forever(services))
+        events = await asyncio.wait_for(replayed(client, response_id), WITHIN_S)
+        resuming.cancel()
         found = (await client.get(f"/v1/responses/{response_id}")).json()
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
     assert (found["status"], "again and again" in found["error"]["message"]) == ("failed", True)
 
 

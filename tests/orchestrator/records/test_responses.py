@@ -24,7 +24,7 @@ def event(number, **fields):
 def record(response_records):
     """One that runs, in the records."""
     body = {"id": ID, "status": "in_progress", "output": []}
-    begun = Begun(request={"model": "m"})
+    begun = Begun(request={"model": "m"}, painting={})
     record = ResponseRecord(id=ID, owner="me", created_at=time.time(), body=body, input=(ASKED,), begun=begun)
     response_records.add(record, [ASKED], 60)
     return record

@@ -1,0 +1,96 @@
+"""A process that dies in the middle of a response, as the records see it, and what it is asked meanwhile."""
+
+import asyncio
+import json
+
+from sqlalchemy.exc import OperationalError
+
+from orchestrator.records.running import RunningRecords
+from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
+from shared.events import Usage
+
+WISH = {"model": "diptych", "input": "hello", "stream": True}
+PAINT = {"type": "image_generation", "partial_images": 2}
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
+TEXT, LINK, PICTURE, MIXED = "text", "link", "picture", "mixed"
+BODIES = {
+    TEXT: WISH,
+    LINK: WISH | {"instructions": "draw"},
+    PICTURE: WISH | {"instructions": "draw", "tools": [PAINT], "diptych": {}},
+    MIXED: WISH | {"instructions": "draw", "tools": [PAINT, FUNCTION]},
+}
+WITHIN_S = 10
+
+
+class Speaking:
+    """Says something; has a picture painted where it is told to, and then calls the client's function, if any."""
+
+    async def answer(self, messages, offer, sampling):
+        names = [tool["function"]["name"] for tool in offer.tools]
+        if messages[-1]["role"] == "tool":
+            yield VlmText(text="Here ")
+            yield VlmText(text="it is.")
+            if "f" in names:
+                yield VlmToolCall(call_id="c", name="f", arguments="{}")
+        else:
+            for word in ("I ", "will ", "say: "):
+                yield VlmText(text=word)
+            if "draw" in messages[0]["content"]:
+                yield VlmToolCall(call_id="c", name="generate_image", arguments='{"prompt": "a cat"}')
+        yield VlmEnd(usage=Usage(prompt_tokens=1, completion_tokens=1))
+
+    async def check(self):
+        return "speaking"
+
+
+class Dying(RunningRecords):
+    """Writes so many times, then no more: as far as a process comes that is killed there."""
+
+    def __init__(self, engine, writes):
+        super().__init__(engine, engine)
+        self.left, self.dead = writes, asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def _count(self):
+        if self.left == 0:
+            self._loop.call_soon_threadsafe(self.dead.set)
+            raise OperationalError("INSERT", {}, Exception("killed"))
+        self.left -= 1
+
+    def append(self, sent):
+        self._count()
+        return super().append(sent)
+
+    def checkpoint(self, *given):
+        self._count()
+        return super().checkpoint(*given)
+
+
+async def leave(house, response_id):
+    """As SIGKILL leaves it: nothing more is written, nobody keeps it alive."""
+    run = house.runs._runs.pop(response_id)
+    for task in (run.task, run.turn.task):
+        task.cancel()
+    await asyncio.wait({run.task, run.turn.task})
+    house.running.renew([run.recording.attempt], -1)
+    return run
+
+
+async def begin(client, body, running):
+    """Ask, and leave when the process has come as far as it does. Returns the response's id; None: it has ended."""
+    asking = asyncio.create_task(client.post("/v1/responses", json=body))
+    dying = asyncio.create_task(running.dead.wait())
+    await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED, timeout=WITHIN_S)
+    dying.cancel()
+    if asking.done():
+        return None
+    (run,) = client.house.runs._runs.values()
+    running.left = -1
+    await leave(client.house, run.record.id)
+    await asyncio.wait({asking}, timeout=WITHIN_S)
+    return run.record.id
+
+
+async def replayed(client, response_id):
+    text = (await client.get(f"/v1/responses/{response_id}?stream=true")).text
+    return [json.loads(frame.partition("data: ")[2]) for frame in text.split("\n\n") if '"type"' in frame]
