@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import redis.asyncio
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -20,6 +21,7 @@ from orchestrator.api import (
     health,
     images,
     jobs,
+    metrics,
     models,
     responses,
     responses_context,
@@ -29,10 +31,12 @@ from orchestrator.api.addresses import PlainAddresses
 from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
+from orchestrator.api.metrics import RequestMetrics
 from orchestrator.api.request_ids import RequestIds
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
@@ -42,12 +46,24 @@ from orchestrator.response_runs import ResponseRuns
 from orchestrator.settings import OrchestratorSettings, is_loopback
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
+from orchestrator.vlm.measured import MeasuredVlm
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
 from shared.database import open_engine
 from shared.ledger import Ledger
 from shared.settings import link_secret
+
+PROBES = frozenset({"/metrics", "/healthz", "/readyz"})
+"""Asked for every few seconds, for nobody's sake."""
+TELEMETRY: TelemetryConfig = {
+    "metrics": False,  # /metrics has them
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+    "exclude": lambda scope: scope.get("path") in PROBES,
+}
+"""FastAPI's own spans of requests, where tracing is on."""
 
 
 @contextlib.asynccontextmanager
@@ -56,7 +72,9 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.ledger_url)
     store = DirectoryArtifactStore(settings.artifact_folder)
-    ledger, file_records, idempotency = Ledger(engine), FileRecords(engine), IdempotencyRecords(engine, store)
+    counted = OrchestratorMetrics()
+    ledger = Ledger(engine, counted.jobs)
+    file_records, idempotency = FileRecords(engine), IdempotencyRecords(engine, store)
     response_records, conversation_records = ResponseRecords(engine), ConversationRecords(engine)
     for records in (ledger, file_records, idempotency, response_records, conversation_records):
         await asyncio.to_thread(records.create_tables)
@@ -69,15 +87,15 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         timeout_s=settings.vlm_timeout_s,
         busy_s=settings.vlm_busy_s,
     )
-    turns, runs = TurnRunner(), ResponseRuns()
-    async with open_dispatcher(settings, engine, ledger, client) as dispatcher:
+    turns, runs = TurnRunner(counted.turns), ResponseRuns()
+    async with open_dispatcher(settings, engine, ledger, client, counted) as dispatcher:
         yield Services(
             settings=settings,
             ledger=ledger,
             store=store,
             redis=client,
             dispatcher=dispatcher,
-            vlm=vlm,
+            vlm=MeasuredVlm(vlm, counted.vlm, settings.vlm_url),
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
             idempotency=idempotency,
@@ -87,6 +105,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             conversations=conversation_records,
             conversation_items=ConversationItemRecords(engine),
             runs=runs,
+            metrics=counted,
         )
         await turns.close()
         await runs.close()
@@ -107,11 +126,11 @@ def create_app(
             app.state.services = services
             yield
 
-    app = FastAPI(title="Diptych", lifespan=lifespan)
+    app = FastAPI(title="Diptych", lifespan=lifespan, telemetry=TELEMETRY)
     install_error_handlers(app)
     install_document(app)
     answering = (chat_completions, responses, responses_context, responses_socket, images)
-    for module in (*answering, conversations, conversation_items, files, models, jobs, artifacts, health):
+    for module in (*answering, conversations, conversation_items, files, models, jobs, artifacts, health, metrics):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(PlainAddresses)
@@ -122,4 +141,5 @@ def create_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(names), www_redirect=False)
     app.add_middleware(ShapeErrors)  # the two before it answer in plain text
     app.add_middleware(RequestIds)
+    app.add_middleware(RequestMetrics)
     return app

@@ -5,9 +5,11 @@ The one place where an error becomes the last event of a turn.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from orchestrator.feed import Feed
+from orchestrator.metrics import TurnMetrics
 from shared.errors import DiptychError
 from shared.events import TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
 
@@ -72,13 +74,16 @@ class Turn:
 class TurnRunner:
     """Keeps the tasks of all turns that run in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: TurnMetrics) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._metrics = metrics
+        metrics.watch_open(lambda: len(self._tasks))
 
     def start(self, events: AsyncGenerator[TurnEvent, None]) -> Turn:
-        turn = Turn(events)
+        turn, began = Turn(events), time.monotonic()
         self._tasks.add(turn.task)
         turn.task.add_done_callback(self._tasks.discard)
+        turn.task.add_done_callback(lambda _: self._metrics.ended(turn.events.last, time.monotonic() - began))
         return turn
 
     async def close(self) -> None:

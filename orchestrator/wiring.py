@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from orchestrator.dispatch import JobDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.idempotency import IdempotencyRecords
@@ -43,6 +44,7 @@ class Services:
     conversations: ConversationRecords
     conversation_items: ConversationItemRecords
     runs: ResponseRuns
+    metrics: OrchestratorMetrics
 
 
 def services_of(request: HTTPConnection) -> Services:

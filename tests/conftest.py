@@ -16,6 +16,7 @@ from cli.redis_server import find_binary
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.files import Files
 from orchestrator.links import Links
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
@@ -32,7 +33,7 @@ from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine,
 from shared.ledger import Ledger
 from workers.job_run import JobRunner
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.spans"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -172,7 +173,7 @@ def make_services(
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
-        uploads = Uploads(store)
+        uploads, metrics = Uploads(store), OrchestratorMetrics()
         return Services(
             settings=OrchestratorSettings(data=tmp_path, **settings),
             ledger=ledger,
@@ -184,11 +185,12 @@ def make_services(
             uploads=uploads,
             idempotency=idempotency,
             files=Files(file_records, store, uploads),
-            turns=TurnRunner(),
+            turns=TurnRunner(metrics.turns),
             responses=response_records,
             conversations=conversation_records,
             conversation_items=conversation_item_records,
             runs=ResponseRuns(),
+            metrics=metrics,
         )
 
     return make

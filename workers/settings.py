@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.settings import Settings
+from shared.settings import MetricsSettings
 
 
-class WorkerSettings(Settings):
+class WorkerSettings(MetricsSettings):
     """How a worker takes jobs."""
 
     worker_threads: int = Field(default=4, ge=1, le=64)

@@ -24,9 +24,11 @@ from orchestrator.pictures import size_in
 from orchestrator.records.responses import ResponseRecord
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext
+from orchestrator.tracing import traced_turn
 from orchestrator.wiring import Services
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.imaging import parse_data_url
+from shared.process_log import add_names
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ async def start(
     context = await context_of(body, services, owner, remembered)
     options = await _painting(body, context.conversation, services, owner)
     response = new_response(new_item_id("resp"), body)
+    add_names(response_id=response["id"])
     now = time.time()
     record = ResponseRecord(
         id=response["id"],
@@ -112,7 +115,7 @@ async def start(
     tools = _tool_context(options, context.conversation, services, owner)
     run = ResponseRun(
         record,
-        turn=services.turns.start(_loop(body, tools, services).run()),
+        turn=services.turns.start(traced_turn(_loop(body, tools, services).run())),
         shaping=_stream(body, response, services),
         conversation=context.conversation,
         jobs=tools.jobs,

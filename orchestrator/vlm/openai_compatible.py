@@ -17,6 +17,7 @@ import httpx2
 from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
 from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmRefused, VlmUnavailable
 from shared.events import Usage
+from shared.tracing import trace_headers
 
 ASK_AGAIN_S = (0.2, 0.8)
 log = logging.getLogger(__name__)
@@ -44,6 +45,10 @@ class OpenAICompatibleVlm:
         self._name = name
         self._listed = ""
         self._busy_s = busy_s
+
+    @property
+    def model(self) -> str:
+        return self._name or self._listed
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -86,7 +91,7 @@ class OpenAICompatibleVlm:
         name = self._name or self._listed or await self.check()
         body = self._body(name, messages, offer, sampling)
         try:
-            async with self._http.stream("POST", "/chat/completions", json=body) as response:
+            async with self._http.stream("POST", "/chat/completions", json=body, headers=trace_headers()) as response:
                 if response.is_error:
                     self._listed = ""  # it may have another model by now
                     await self._raise_for(response)
