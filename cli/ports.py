@@ -11,7 +11,12 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nothing listens on and nobody was given, below those that the kernel gives to outgoing connections.
+    """A port that nothing listens on. See `free_ports`."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on and nobody was given, below those that the kernel gives to outgoing connections.
 
     A client that keeps on connecting to a dead local server can be given the server's own port by the kernel and so
     connect to itself; the server then cannot come back. Ports outside that range cannot be hit.
@@ -21,10 +26,15 @@ def free_port() -> int:
     except (OSError, ValueError):
         first_given = 32_768
     candidates = range(LOWEST, first_given) if first_given > LOWEST else range(1024, first_given)
+    free: list[int] = []
     for port in random.sample(candidates, k=min(200, len(candidates))):
+        if len(free) == count:
+            break
         if port not in _given and is_free(port):
             _given.add(port)
-            return port
+            free.append(port)
+    if len(free) == count:
+        return free
     raise OSError(errno.EADDRINUSE, "no free TCP port")
 
 

@@ -15,6 +15,7 @@ from typing import Self
 import psutil
 
 from cli.folders import DataFolder
+from cli.log_lines import readable
 
 
 class PartState(StrEnum):
@@ -140,10 +141,10 @@ def wait_unlocked(folder: DataFolder, seconds: float) -> bool:
 
 
 def tail(log: Path, lines: int = 20, most_bytes: int = 16_384) -> str:
-    """The last lines of a log, an empty string where there is none."""
+    """The last lines of a log as people read them, an empty string where there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - most_bytes))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+            return "\n".join(map(readable, file.read().decode(errors="replace").splitlines()[-lines:]))
     except FileNotFoundError:
         return ""

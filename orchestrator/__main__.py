@@ -7,11 +7,13 @@ import uvicorn
 from orchestrator.app import create_app
 from orchestrator.settings import OrchestratorSettings
 from shared.process_log import set_up_logging
+from shared.tracing import set_up_tracing
 
 
 def main() -> None:
     set_up_logging()
     settings = OrchestratorSettings.from_environment()
+    set_up_tracing("orchestrator", settings)
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what is loaded stays: going through it again and again would halt all streams for a tenth of a second

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import redis.asyncio
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -20,6 +21,7 @@ from orchestrator.api import (
     health,
     images,
     jobs,
+    metrics,
     models,
     queue,
     responses,
@@ -30,6 +32,7 @@ from orchestrator.api.addresses import PlainAddresses
 from orchestrator.api.document import install_document
 from orchestrator.api.errors import DOCUMENTED, ShapeErrors, install_error_handlers
 from orchestrator.api.idempotency import Idempotency
+from orchestrator.api.metrics import RequestMetrics
 from orchestrator.api.rate_limits import RateLimits
 from orchestrator.api.request_ids import RequestIds
 from orchestrator.api.responses_resume import resume_forever
@@ -37,6 +40,7 @@ from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
 from orchestrator.journal import Journal
 from orchestrator.links import Links
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
@@ -50,12 +54,24 @@ from orchestrator.seats import Seats
 from orchestrator.settings import OrchestratorSettings, is_loopback
 from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
+from orchestrator.vlm.measured import MeasuredVlm
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
 from shared.database import open_engine
 from shared.ledger import Ledger
 from shared.settings import link_secret
+
+PROBES = frozenset({"/metrics", "/healthz", "/readyz"})
+"""Asked for every few seconds, for nobody's sake."""
+TELEMETRY: TelemetryConfig = {
+    "metrics": False,  # /metrics has them
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+    "exclude": lambda scope: scope.get("path") in PROBES,
+}
+"""FastAPI's own spans of requests, where tracing is on."""
 
 
 @contextlib.asynccontextmanager
@@ -65,7 +81,8 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     engine = open_engine(settings.ledger_url)
     store = DirectoryArtifactStore(settings.artifact_folder)
     await asyncio.to_thread(migrate, engine)
-    ledger = Ledger(engine)
+    counted = OrchestratorMetrics()
+    ledger = Ledger(engine, counted.jobs)
     uploads = Uploads(store)
     client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
     vlm = OpenAICompatibleVlm(
@@ -76,8 +93,11 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         busy_s=settings.vlm_busy_s,
     )
     running = RunningRecords(engine, quick := open_engine(settings.ledger_url, quick=True))
-    turns, journal = TurnRunner(), Journal(running)
-    async with open_dispatcher(settings, engine, ledger, client) as dispatcher, ResponseRuns(running) as runs:
+    turns, journal = TurnRunner(counted.turns), Journal(running)
+    async with (
+        open_dispatcher(settings, engine, ledger, client, counted) as dispatcher,
+        ResponseRuns(running) as runs,
+    ):
         services = Services(
             settings=settings,
             ledger=ledger,
@@ -85,7 +105,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             redis=client,
             dispatcher=dispatcher,
             queues=QueueRecords(engine),
-            vlm=vlm,
+            vlm=MeasuredVlm(vlm, counted.vlm, settings.vlm_url),
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
             idempotency=IdempotencyRecords(engine, store),
@@ -98,6 +118,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             conversations=ConversationRecords(engine),
             conversation_items=ConversationItemRecords(engine),
             runs=runs,
+            metrics=counted,
         )
         resuming = asyncio.create_task(resume_forever(services))
         yield services
@@ -123,11 +144,22 @@ def create_app(
             app.state.services = services
             yield
 
-    app = FastAPI(title="Diptych", lifespan=lifespan)
+    app = FastAPI(title="Diptych", lifespan=lifespan, telemetry=TELEMETRY)
     install_error_handlers(app)
     install_document(app)
     answering = (chat_completions, responses, responses_context, responses_socket, images)
-    for module in (*answering, conversations, conversation_items, files, models, jobs, queue, artifacts, health):
+    for module in (
+        *answering,
+        conversations,
+        conversation_items,
+        files,
+        models,
+        jobs,
+        queue,
+        artifacts,
+        health,
+        metrics,
+    ):
         app.include_router(module.router, responses=DOCUMENTED)
     # Each middleware is outside of those added before it.
     app.add_middleware(PlainAddresses)
@@ -139,4 +171,5 @@ def create_app(
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(names), www_redirect=False)
     app.add_middleware(ShapeErrors)  # the two before it answer in plain text
     app.add_middleware(RequestIds)
+    app.add_middleware(RequestMetrics)
     return app

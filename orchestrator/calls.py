@@ -11,6 +11,7 @@ from orchestrator.items import PictureMade, ToolCall, ToolResult
 from orchestrator.merging import merge
 from orchestrator.tools import registry
 from orchestrator.tools.base import Arguments, Outcome, Tool, ToolContext, ToolFailed
+from orchestrator.tracing import traced_call
 from shared.errors import ErrorRecord, ToolArgumentsInvalid, VlmNonsense
 from shared.events import JobQueued, PictureShown, ToolCalled, ToolReturned, TurnEvent
 
@@ -86,7 +87,7 @@ class CallRunner:
             results[call.call_id] = _refused(call, TOO_MANY_CALLS)
             return
         yield ToolCalled(id=call.id, call_id=call.call_id, name=call.name, arguments=arguments.model_dump())
-        async for event in self._run_tool(tool, arguments, call, results):
+        async for event in traced_call(call, self._run_tool(tool, arguments, call, results)):
             yield event
 
     async def _run_tool(

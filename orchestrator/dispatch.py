@@ -15,6 +15,8 @@ from shared.event_log import EventReader
 from shared.events import JobEvent, JobFailed, JobFinished, JobPreview, JobProgress, JobQueued, JobStarted
 from shared.jobs import Job, JobStatus
 from shared.ledger import Ledger
+from shared.process_log import add_names
+from shared.tracing import traceparent
 
 POLL_S = 0.02
 
@@ -60,6 +62,7 @@ class CeleryJobDispatcher:
         self._bound, self._grace_s = bound, grace_s
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
+        add_names(job_id=job.id)
         with self._events.follow(job.id) as news, self._watch.follow(job.id, news):
             standing = await asyncio.to_thread(self._submit, job)
             yield self._queued(job, standing)
@@ -68,7 +71,8 @@ class CeleryJobDispatcher:
                 yield event
 
     def _submit(self, job: Job) -> Standing:
-        self._ledger.submit(job.model_copy(update={"reply_to": self._events.stream}), self._bound)
+        own = {"reply_to": self._events.stream, "trace": traceparent()}
+        self._ledger.submit(job.model_copy(update=own), self._bound)
         self._waker.wake(job.queue, job.id)  # at once: the place is only told
         return self._queues.standings([job.id])[job.id]
 
@@ -116,7 +120,8 @@ class InProcessDispatcher:
         self._ledger, self._work = ledger, work
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
-        await asyncio.to_thread(self._ledger.submit, job.model_copy(update={"reply_to": "here"}))
+        own = {"reply_to": "here", "trace": traceparent()}
+        await asyncio.to_thread(self._ledger.submit, job.model_copy(update=own))
         yield JobQueued(job_id=job.id, kind=job.kind)
         queue: asyncio.Queue[JobEvent | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.job_watch import JobWatch
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.reconciler import Reconciler
 from orchestrator.records.leadership import Leadership
 from orchestrator.records.queues import QueueRecords, Standing
@@ -26,13 +27,18 @@ from shared.tasks import end
 
 @contextlib.asynccontextmanager
 async def open_dispatcher(
-    settings: OrchestratorSettings, engine: sa.Engine, ledger: Ledger, client: redis.asyncio.Redis
+    settings: OrchestratorSettings,
+    engine: sa.Engine,
+    ledger: Ledger,
+    client: redis.asyncio.Redis,
+    metrics: OrchestratorMetrics,
 ) -> AsyncIterator[CeleryJobDispatcher]:
     """A dispatcher that works while the context is open."""
-    celery, queues = make_celery(settings.redis_url), QueueRecords(engine)
+    celery, queues = make_celery(settings.redis_url), QueueRecords(engine, metrics.jobs)
+    metrics.watch_queues(queues)
     leadership = Leadership(engine, "reconciler", f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}")
     impatient = redis.Redis.from_url(settings.redis_url, socket_timeout=3, socket_connect_timeout=3)
-    reconciler = Reconciler(celery, impatient, queues, leadership, settings.max_attempts)
+    reconciler = Reconciler(celery, impatient, queues, leadership, settings.max_attempts, resent=metrics.resent)
     events: EventReader[Standing] = EventReader(client)
     with Waker(celery) as waker:
         async with events, JobWatch(queues, client) as watch:

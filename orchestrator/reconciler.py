@@ -6,6 +6,7 @@ so neither a long queue nor a lost broker multiplies messages.
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import redis
 from celery import Celery
@@ -32,12 +33,24 @@ CRASHED = ErrorRecord(
 log = logging.getLogger(__name__)
 
 
+def unheard(_queue: Queue, _count: int) -> None:
+    """For where nobody wants to know."""
+
+
 class Reconciler:
     def __init__(
-        self, celery: Celery, client: redis.Redis, queues: QueueRecords, leadership: Leadership, max_attempts: int
+        self,
+        celery: Celery,
+        client: redis.Redis,
+        queues: QueueRecords,
+        leadership: Leadership,
+        max_attempts: int,
+        *,
+        resent: Callable[[Queue, int], None] = unheard,
     ) -> None:
+        """`resent` is told how many wake-ups of a queue are sent again."""
         self._celery, self._redis, self._queues, self._leadership = celery, client, queues, leadership
-        self._max_attempts = max_attempts
+        self._max_attempts, self._resent = max_attempts, resent
 
     async def run_forever(self) -> None:
         while True:
@@ -58,7 +71,7 @@ class Reconciler:
         if not self._leadership.take(LEAD_S):
             return
         for job_id in self._queues.requeue_lost(CRASHED, self._max_attempts):
-            log.warning("the worker of %s fell silent; it waits again, to run alone", job_id)
+            log.warning("a worker fell silent; its job waits again, to run alone", extra={"job_id": job_id})
         self._queues.end_late(LATE)
         for queue in Queue:
             self._wake(queue)
@@ -73,6 +86,7 @@ class Reconciler:
         lost = waiting[under_way:]
         if lost:
             log.info("%d wake-ups for %s are sent again", len(lost), queue)
+            self._resent(queue, len(lost))
         for job_id in lost:
             if not send(self._celery, queue, job_id):
                 return  # the broker is away: each would wait for it in its turn

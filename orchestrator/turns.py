@@ -5,9 +5,11 @@ The one place where an error becomes the last event of a turn.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from orchestrator.feed import Feed
+from orchestrator.metrics import TurnMetrics
 from orchestrator.seats import shared_seat
 from shared.errors import DiptychError, Stopping
 from shared.events import StepEnded, TurnCancelled, TurnCompleted, TurnEvent, TurnFailed
@@ -87,15 +89,17 @@ class Turn:
 class TurnRunner:
     """Keeps the tasks of all turns that run in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: TurnMetrics) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._metrics = metrics
+        metrics.watch_open(lambda: len(self._tasks))
 
     def start(self, events: AsyncGenerator[TurnEvent, None], *, paced: bool = False) -> Turn:
-        turn = Turn(events, paced=paced)
+        turn, began, leave = Turn(events, paced=paced), time.monotonic(), shared_seat()
         self._tasks.add(turn.task)
         turn.task.add_done_callback(self._tasks.discard)
-        leave = shared_seat()
         turn.task.add_done_callback(lambda _: leave())
+        turn.task.add_done_callback(lambda _: self._metrics.ended(turn.events.last, time.monotonic() - began))
         return turn
 
     async def close(self) -> None:

@@ -25,7 +25,7 @@ def send(celery: Celery, to: Queue, job_id: str) -> bool:
     try:
         celery.send_task(to.task, args=[job_id], queue=to)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("no wake-up could be sent for %s: %s", job_id, error)
+        log.warning("no wake-up could be sent: %s", error, extra={"job_id": job_id})
         return False
     return True
 

@@ -13,6 +13,7 @@ from orchestrator.dispatch import JobDispatcher
 from orchestrator.files import Files
 from orchestrator.journal import Journal
 from orchestrator.links import Links
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.recording import Recorded
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
@@ -52,6 +53,7 @@ class Services:
     conversations: ConversationRecords
     conversation_items: ConversationItemRecords
     runs: ResponseRuns
+    metrics: OrchestratorMetrics
 
     def recorded(self, record: ResponseRecord, attempt: Attempt) -> Recorded:
         """The recording of a response that this process runs."""

@@ -16,6 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.errors import ErrorRecord, JobCancelled, NotFound, Overloaded
 from shared.failpoints import failpoint
+from shared.job_ends import end_jobs
+from shared.job_observer import JobObserver
 from shared.job_table import ORDER, claiming, is_lost, is_waiting, job_of, jobs, submission
 from shared.jobs import Job, JobOutput, JobStatus, Queue
 
@@ -39,8 +41,8 @@ HELD = (jobs.c.attempt, jobs.c.cancel_requested, jobs.c.reply_to)
 class Ledger:
     """Submits jobs, and all that a worker does with one."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, observer: JobObserver | None = None) -> None:
+        self._engine, self._observer = engine, observer or JobObserver()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -63,6 +65,7 @@ class Ledger:
                 failpoint("submit.written")
             if new:
                 failpoint("submit.committed")
+                self._observer.submitted(job)
                 return True
         if self._write(jobs.update().where(jobs.c.id == job.id).values(reply_to=job.reply_to)):
             return False
@@ -96,7 +99,9 @@ class Ledger:
         if row is None:
             return None
         failpoint("claim.committed")
-        return job_of(row)
+        job = job_of(row)
+        self._observer.claimed(job)
+        return job
 
     def must_run_alone(self, queue: Queue) -> bool:
         """Whether the next job of a queue is one that must run alone."""
@@ -139,18 +144,14 @@ class Ledger:
 
     def end_open(self, job_id: str, error: ErrorRecord, status: JobStatus = JobStatus.FAILED) -> bool:
         """End a job that nobody holds: waiting, or with an expired lease. False: it is held, or has ended."""
-        now = time.time()
-        unheld = sa.or_(jobs.c.status == JobStatus.QUEUED, is_lost(now))
-        values = {"status": status, "error": error.model_dump(), "finished_at": now, "lease_until": None}
-        return self._write(jobs.update().where(jobs.c.id == job_id, unheld).values(values)) == 1
+        unheld = sa.or_(jobs.c.status == JobStatus.QUEUED, is_lost(time.time()))
+        which = sa.and_(jobs.c.id == job_id, unheld)
+        return end_jobs(self._engine, which, self._observer, status=status, error=error.model_dump()) != []
 
     def _end(self, job_id: str, attempt: int, status: JobStatus, **values: Any) -> bool:
         failpoint("commit.before")
-        ended = values | {"status": status, "finished_at": time.time(), "lease_until": None}
-        with self._engine.begin() as connection:
-            ending = jobs.update().where(*_held(job_id, attempt)).values(ended).returning(jobs.c.id)
-            done = connection.execute(ending).first() is not None
-            failpoint("commit.written")
+        held = sa.and_(*_held(job_id, attempt))
+        done = end_jobs(self._engine, held, self._observer, by_worker=True, status=status, **values) != []
         failpoint("commit.committed")
         return done
 

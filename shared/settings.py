@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     """Claims of one job whose worker died, after which the job has failed."""
 
+    otlp_endpoint: str = ""
+    """Base URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; empty: none, unless
+    OpenTelemetry's own `OTEL_EXPORTER_OTLP_ENDPOINT` names one."""
+
     @property
     def ledger_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data / 'ledger.db'}"
@@ -52,6 +56,16 @@ class Settings(BaseSettings):
         except ValidationError as error:
             lines = [_sentence(problem["loc"], problem["msg"]) for problem in error.errors()]
             sys.exit("Diptych cannot start, a setting is wrong:\n  " + "\n  ".join(lines))
+
+
+class MetricsSettings(Settings):
+    """Of a process that serves its metrics on a port of their own."""
+
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of `/metrics`, for Prometheus; 0: none."""
+
+    metrics_host: str = "127.0.0.1"
+    """Address to serve metrics on. They ask for no key: only Prometheus should reach them."""
 
 
 def _sentence(where: tuple[int | str, ...], message: str) -> str:

@@ -17,6 +17,7 @@ from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.files import Files
 from orchestrator.journal import Journal
 from orchestrator.links import Links
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
 from orchestrator.records.files import FileRecords
@@ -36,7 +37,7 @@ from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine,
 from shared.ledger import Ledger
 from workers.job_run import JobRunner
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.spans"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -168,7 +169,8 @@ def make_services(
     """A function from a VLM (and settings) to the objects that requests use; Redis is left out."""
 
     def make(vlm, served_by=dispatcher, **settings):
-        uploads, running = Uploads(store), RunningRecords(engine, engine)
+        uploads, metrics = Uploads(store), OrchestratorMetrics()
+        running = RunningRecords(engine, engine)
         made = OrchestratorSettings(data=tmp_path, **settings)
         return Services(
             settings=made,
@@ -182,7 +184,7 @@ def make_services(
             uploads=uploads,
             idempotency=idempotency,
             files=Files(file_records, store, uploads),
-            turns=TurnRunner(),
+            turns=TurnRunner(metrics.turns),
             seats=Seats(made.max_turns),
             responses=response_records,
             running=running,
@@ -190,6 +192,7 @@ def make_services(
             conversations=conversation_records,
             conversation_items=conversation_item_records,
             runs=ResponseRuns(running),
+            metrics=metrics,
         )
 
     return make

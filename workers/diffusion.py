@@ -9,42 +9,49 @@ from services.diffusion.engine import Painter
 from services.diffusion.folder import FolderRefused
 from services.diffusion.happenings import Painted, Preview, Step
 from services.diffusion.settings import DiffusionSettings
+from services.gpu import gpu_memory
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobPreview, JobProgress
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, JobKind
 from shared.process_log import set_up_logging
+from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
+from workers.metrics import WorkerMetrics
+from workers.painting_phases import StepTook, unheard, watched
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
 
-def generate_image(painter: Painter, store: ArtifactStore) -> Perform:
+def generate_image(painter: Painter, store: ArtifactStore, step_took: StepTook) -> Perform:
     """What a job of this kind is: paint, tell each step, show previews, keep the picture."""
 
     def perform(job: Job) -> Generator[Happening, None, None]:
         assert isinstance(job.input, GenerateImage)  # noqa: S101 - the queue's own kind
-        for happening in painter.paint(job.input):
+        for happening in watched(painter.paint(job.input), step_took):
             yield as_event(happening, job, store)
 
     return perform
 
 
-def edit_image(painter: Painter, store: ArtifactStore) -> Perform:
+def edit_image(painter: Painter, store: ArtifactStore, step_took: StepTook) -> Perform:
     """What a job of this kind is: load source and mask, then as for a new picture."""
 
     def perform(job: Job) -> Generator[Happening, None, None]:
         work = job.input
         assert isinstance(work, EditImage)  # noqa: S101 - the queue's own kind
         mask = None if work.mask is None else store.get(work.mask)
-        for happening in painter.edit(work, store.get(work.source), mask):
+        for happening in watched(painter.edit(work, store.get(work.source), mask), step_took):
             yield as_event(happening, job, store)
 
     return perform
 
 
-def performs(painter: Painter, store: ArtifactStore) -> dict[JobKind, Perform]:
+def performs(painter: Painter, store: ArtifactStore, step_took: StepTook = unheard) -> dict[JobKind, Perform]:
     """How each kind of job is done that a painter can do."""
-    return {JobKind.GENERATE_IMAGE: generate_image(painter, store), JobKind.EDIT_IMAGE: edit_image(painter, store)}
+    return {
+        JobKind.GENERATE_IMAGE: generate_image(painter, store, step_took),
+        JobKind.EDIT_IMAGE: edit_image(painter, store, step_took),
+    }
 
 
 def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore) -> Happening:
@@ -62,12 +69,15 @@ def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore
 def main() -> None:
     set_up_logging()
     settings = WorkerSettings.from_environment()
+    set_up_tracing("worker-diffusion", settings)
     try:
         painter = Painter.from_settings(DiffusionSettings.from_environment())
     except FolderRefused as refusal:
         sys.exit(f"The painter cannot be loaded: {refusal}")
-    store = DirectoryArtifactStore(settings.artifact_folder)
-    serve(Work(performs(painter, store), painter.model.name, str(painter.model.device)), settings)
+    store, metrics = DirectoryArtifactStore(settings.artifact_folder), WorkerMetrics()
+    metrics.watch_gpu(gpu_memory(painter.model.device))
+    work = performs(painter, store, metrics.step_took)
+    serve(Work(work, painter.model.name, str(painter.model.device)), settings, metrics)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,11 @@ class Door:
         self._inside = 0
         self._left = threading.Condition()
 
+    @property
+    def inside(self) -> int:
+        """How many jobs are inside now."""
+        return self._inside
+
     @contextlib.contextmanager
     def enter(self, claim: Callable[[bool], Job | None], must_be_alone: Callable[[], bool]) -> Iterator[Job | None]:
         """A job that was claimed, inside while the context is open; None where there is none.

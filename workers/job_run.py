@@ -10,14 +10,19 @@ from contextlib import closing
 from functools import partial
 from typing import Protocol
 
+from opentelemetry import trace
 from redis.exceptions import RedisError
 
 from shared.errors import DiptychError, JobCancelled
 from shared.events import JobEvent, JobFailed, JobFinished, JobPreview, JobProgress, JobStarted
+from shared.job_observer import JobObserver
 from shared.jobs import GeneratedImage, Job, JobKind, JobStatus, Queue, TextRead
 from shared.ledger import Ledger
+from shared.process_log import named
+from shared.tracing import mark_failed
 from workers.door import Door
 from workers.holds import HandedBack, Hold, Holds, LeaseLost
+from workers.tracing import job_span
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +41,16 @@ class EventSink(Protocol):
 class JobRunner:
     """Runs jobs. One per worker process; its methods are called from many threads."""
 
-    def __init__(self, ledger: Ledger, events: EventSink, lease_s: float) -> None:
+    def __init__(self, ledger: Ledger, events: EventSink, lease_s: float, observer: JobObserver | None = None) -> None:
         self._ledger, self._events, self._lease_s = ledger, events, lease_s
+        self._observer = observer or JobObserver()
         self._holds, self._door = Holds(ledger, lease_s), Door()
         self._closed = False
+
+    @property
+    def inside(self) -> int:
+        """How many jobs run now."""
+        return self._door.inside
 
     def run_next(self, queue: Queue, performs: Mapping[JobKind, Perform]) -> None:
         """Claim the next job of a queue, do it, commit its end. Does nothing where none waits."""
@@ -72,26 +83,28 @@ class JobRunner:
         self._holds.hand_back()
 
     def _run(self, job: Job, perform: Perform) -> None:
-        log.info("%s attempt %d started", job.id, job.attempt)
-        with self._holds.hold(job) as hold:
+        with named(job_id=job.id), job_span(job), self._holds.hold(job) as hold:
+            log.info("attempt %d started", job.attempt)
             emit = partial(self._emit, hold)
             emit(JobStarted(job_id=job.id, attempt=job.attempt))
             try:
                 output = self._perform(job, perform, hold)
                 if self._ledger.finish(job.id, job.attempt, output):
                     emit(JobFinished(job_id=job.id, output=output))
-                    log.info("%s attempt %d done in %.2f s", job.id, job.attempt, output.seconds)
+                    log.info("attempt %d done in %.2f s", job.attempt, output.seconds)
             except LeaseLost:
-                log.warning("%s attempt %d lost its lease; its result is dropped", job.id, job.attempt)
+                log.warning("attempt %d lost its lease; its result is dropped", job.attempt)
+                self._observer.dropped(job.kind, "lease_lost")
             except HandedBack:
                 self._ledger.hand_back(job.id, job.attempt)
-                log.info("%s attempt %d handed back", job.id, job.attempt)
+                log.info("attempt %d handed back", job.attempt)
+                self._observer.dropped(job.kind, "handed_back")
             except JobCancelled as error:
                 self._fail(job, error, emit, JobStatus.CANCELLED)
             except DiptychError as error:
                 self._fail(job, error, emit)
             except Exception:
-                log.exception("%s attempt %d failed", job.id, job.attempt)
+                log.exception("attempt %d failed", job.attempt)
                 self._fail(job, DiptychError("The worker failed at this job. Its log has the details."), emit)
 
     def _perform(self, job: Job, perform: Perform, hold: Hold) -> GeneratedImage | TextRead:
@@ -109,7 +122,8 @@ class JobRunner:
     ) -> None:
         if self._ledger.fail(job.id, job.attempt, error.record, status):
             emit(JobFailed(job_id=job.id, error=error.record))
-        log.info("%s attempt %d ended: %s", job.id, job.attempt, error.code)
+        mark_failed(trace.get_current_span(), error.code)
+        log.info("attempt %d ended: %s", job.attempt, error.code)
 
     def _emit(self, hold: Hold, event: JobEvent) -> None:
         """Best effort: without Redis nobody sees the progress, but the job's end still stands in the ledger."""
@@ -118,4 +132,4 @@ class JobRunner:
         try:
             self._events.append(hold.reply_to, event)
         except RedisError as error:
-            log.warning("an event of %s could not be sent: %s", event.job_id, error)
+            log.warning("an event could not be sent: %s", error)

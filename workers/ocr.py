@@ -8,7 +8,9 @@ from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobProgress
 from shared.jobs import Job, JobKind, ReadText
 from shared.process_log import set_up_logging
+from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
+from workers.metrics import WorkerMetrics
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
@@ -30,9 +32,14 @@ def read_text(reader: Reader, store: ArtifactStore) -> Perform:
 def main() -> None:
     set_up_logging()
     settings = WorkerSettings.from_environment()
+    set_up_tracing("worker-ocr", settings)
     reader = Reader.from_settings(OcrSettings.from_environment())
     store = DirectoryArtifactStore(settings.artifact_folder)
-    serve(Work({JobKind.READ_TEXT: read_text(reader, store)}, model=reader.models.name, device="cpu"), settings)
+    serve(
+        Work({JobKind.READ_TEXT: read_text(reader, store)}, model=reader.models.name, device="cpu"),
+        settings,
+        WorkerMetrics(),
+    )
 
 
 if __name__ == "__main__":

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 
 import redis
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 from redis.exceptions import RedisError
 
 from shared.database import open_engine
 from shared.event_log import EventWriter
 from shared.jobs import QUEUES, JobKind, Queue
 from shared.ledger import Ledger
+from shared.metrics import expose
 from shared.presence import RENEW_S, WorkerPresence, announce, this_worker, withdraw
 from shared.task_queue import make_celery
 from workers.job_run import JobRunner, Perform
+from workers.metrics import WorkerMetrics
 from workers.settings import WorkerSettings
 
 
@@ -35,11 +37,13 @@ class Work:
     device: str
 
 
-def serve(work: Work, settings: WorkerSettings) -> None:
+def serve(work: Work, settings: WorkerSettings, metrics: WorkerMetrics) -> None:
     """Consume until SIGTERM. Running jobs have `worker_stop_s` to end then; what is left is handed back."""
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
-    ledger = Ledger(open_engine(settings.ledger_url))
-    runner = JobRunner(ledger, EventWriter(client), settings.lease_s)
+    ledger = Ledger(open_engine(settings.ledger_url), metrics)
+    runner = JobRunner(ledger, EventWriter(client), settings.lease_s, metrics)
+    metrics.watch_jobs(lambda: runner.inside, settings.worker_threads)
+    expose(metrics.registry, settings)
     app = make_celery(settings.redis_url)
     (queue,) = {QUEUES[kind] for kind in work.performs}
     register(app, runner, queue, work.performs)
@@ -51,9 +55,14 @@ def serve(work: Work, settings: WorkerSettings) -> None:
         runner.close()
         hand_back.start()
 
+    @setup_logging.connect
+    def keep_ours(**_: object) -> None:
+        """Celery sets no logging up of its own where somebody answers this signal."""
+
     with present(client, this_worker(queue, work.model, work.device, settings.worker_threads)):
         app.worker_main(
             [
+                "--quiet",  # its banner is no JSON
                 "worker",
                 "--pool=threads",
                 f"--concurrency={settings.worker_threads}",

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.settings import Settings
+from shared.settings import MetricsSettings
 
 
-class WorkerSettings(Settings):
+class WorkerSettings(MetricsSettings):
     """How a worker takes jobs."""
 
     worker_name: str = Field(default="", pattern=r"^[a-zA-Z0-9_-]{0,64}$")

@@ -18,6 +18,7 @@ from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation
 from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import ToolContext
+from orchestrator.tracing import traced_turn
 from orchestrator.turns import Turn
 from orchestrator.vlm.client import Sampling
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
@@ -54,7 +55,7 @@ def _start(body: ChatRequest, conversation: Conversation, services: Services, ow
     store, max_images = services.store, services.settings.max_images
     copies = [Conversation.from_items(conversation.items, store, max_images) for _ in range(body.n or 1)]
     loops = [_loop(body, copy, services, owner, choice=choice) for choice, copy in enumerate(copies)]
-    return [services.turns.start(loop.run()) for loop in loops]
+    return [services.turns.start(traced_turn(loop.run())) for loop in loops]
 
 
 def _loop(body: ChatRequest, conversation: Conversation, services: Services, owner: str, *, choice: int) -> AgentLoop:

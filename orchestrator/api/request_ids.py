@@ -6,6 +6,8 @@ import secrets
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.process_log import named
+
 HEADER = "X-Request-ID"
 SANE = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
@@ -24,9 +26,10 @@ class RequestIds:
         request_id = given if SANE.fullmatch(given) else f"req_{secrets.token_hex(16)}"
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def named(message: Message) -> None:
+        async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        await self._app(scope, receive, named)
+        with named(request_id=request_id):
+            await self._app(scope, receive, answered)

@@ -22,6 +22,7 @@ from orchestrator.records.responses import Begun, ResponseRecord
 from orchestrator.records.running import Taken
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext, job_id_of
+from orchestrator.tracing import traced_turn
 from orchestrator.wiring import Services
 from shared.errors import ErrorRecord, NotFound
 from shared.events import TurnProgress
@@ -79,7 +80,7 @@ async def resume(taken: Taken, services: Services) -> ResponseRun:
     loop = loop_of(body, tools, services, begun=progress, cut=cut.strip())
     run = ResponseRun(
         record,
-        turn=services.turns.start(loop.run(), paced=True),
+        turn=services.turns.start(traced_turn(loop.run()), paced=True),
         shaping=shaping,
         opening=closing if events else shaping.opening(),
         before=events,

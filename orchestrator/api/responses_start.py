@@ -27,10 +27,12 @@ from orchestrator.records.responses import Begun, ResponseRecord
 from orchestrator.records.running import Attempt
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext
+from orchestrator.tracing import traced_turn
 from orchestrator.wiring import Services
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.events import TurnProgress
 from shared.imaging import parse_data_url
+from shared.process_log import add_names
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ async def start(
     context = await context_of(body, services, owner, remembered)
     options = await _painting(body, context.conversation, services, owner)
     response = new_response(new_item_id("resp"), body)
+    add_names(response_id=response["id"])
     place = context.place
     record = ResponseRecord(
         id=response["id"],
@@ -120,7 +123,7 @@ async def start(
     tools = tool_context(options, context.conversation, services, owner)
     run = ResponseRun(
         record,
-        turn=services.turns.start(loop_of(body, tools, services).run(), paced=body.stored),
+        turn=services.turns.start(traced_turn(loop_of(body, tools, services).run()), paced=body.stored),
         shaping=shaping,
         opening=shaping.opening(),
         tools=tools,

@@ -6,11 +6,14 @@ Times are seconds. Methods block for milliseconds. Knows no broker.
 import time
 from collections.abc import Sequence
 from statistics import median
+from typing import Any
 
 import sqlalchemy as sa
 
 from shared.errors import ErrorRecord, JobCancelled
 from shared.failpoints import failpoint
+from shared.job_ends import end_jobs
+from shared.job_observer import JobEnd, JobObserver
 from shared.job_table import ORDER, is_lost, is_waiting, jobs
 from shared.jobs import Frozen, JobKind, JobStatus, Queue
 
@@ -62,8 +65,8 @@ class OpenJob(Frozen):
 class QueueRecords:
     """Reads and repairs of many jobs at a time."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, observer: JobObserver | None = None) -> None:
+        self._engine, self._observer = engine, observer or JobObserver()
 
     def standings(self, job_ids: Sequence[str]) -> dict[str, Standing]:
         """Those that exist, by id."""
@@ -122,8 +125,11 @@ class QueueRecords:
         now = time.time()
         crashed_alone = jobs.c.crashes_alone + sa.case((jobs.c.alone, 1), else_=0)
         lost = is_lost(now)
-        self._end(sa.and_(lost, jobs.c.cancel_requested), JobCancelled().record, JobStatus.CANCELLED)
-        self._end(sa.and_(lost, crashed_alone >= max_crashes), error, JobStatus.FAILED, crashes_alone=crashed_alone)
+        given_up = crashed_alone >= max_crashes
+        ends = self._end(sa.and_(lost, jobs.c.cancel_requested), JobCancelled().record, JobStatus.CANCELLED)
+        ends += self._end(sa.and_(lost, given_up), error, JobStatus.FAILED, crashes_alone=crashed_alone)
+        for end in ends:
+            self._observer.lost(end.kind, alone=end.alone)
         values = {
             "status": JobStatus.QUEUED,
             "holder": None,
@@ -133,21 +139,22 @@ class QueueRecords:
             "crashes_alone": crashed_alone,
         }
         with self._engine.begin() as connection:
-            ids = connection.execute(jobs.update().where(lost).values(values).returning(jobs.c.id)).scalars().all()
-            if ids:
+            told = jobs.c.id, jobs.c.kind, jobs.c.crashes_alone
+            rows = connection.execute(jobs.update().where(lost).values(values).returning(*told)).all()
+            if rows:
                 failpoint("reconcile.written")
-        if ids:
+        if rows:
             failpoint("reconcile.committed")
-        return list(ids)
+        for row in rows:  # after its first crash, which never counts, a job only crashes alone
+            self._observer.lost(JobKind(row.kind), alone=row.crashes_alone > 0)
+        return [row.id for row in rows]
 
     def end_late(self, error: ErrorRecord) -> None:
         """Jobs that wait past their deadline end with `error`."""
         self._end(sa.and_(jobs.c.status == JobStatus.QUEUED, jobs.c.deadline < time.time()), error, JobStatus.FAILED)
 
-    def _end(self, which: Condition, error: ErrorRecord, status: JobStatus, **values: object) -> None:
-        ended = {"status": status, "error": error.model_dump(), "finished_at": time.time(), "lease_until": None}
-        with self._engine.begin() as connection:
-            connection.execute(jobs.update().where(which).values(ended | values))
+    def _end(self, which: Condition, error: ErrorRecord, status: JobStatus, **values: Any) -> list[JobEnd]:
+        return end_jobs(self._engine, which, self._observer, status=status, error=error.model_dump(), **values)
 
 
 def _place() -> sa.Label[int | None]:

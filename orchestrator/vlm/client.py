@@ -57,6 +57,11 @@ class Offer(Frozen):
 
 
 class VisionLanguageModel(Protocol):
+    @property
+    def model(self) -> str:
+        """The name of the model that answers; empty as long as nobody asked for it."""
+        ...
+
     def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
         """Stream one answer; VlmEnd comes last.
 

@@ -19,6 +19,7 @@ from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, 
 from orchestrator.vlm.sse import data_of
 from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmRefused, VlmUnavailable
 from shared.events import Usage
+from shared.tracing import trace_headers
 
 ASK_AGAIN_S = (0.2, 0.8)
 CONNECT_S = 5.0
@@ -50,6 +51,10 @@ class OpenAICompatibleVlm:
         self._name = name
         self._listed = ""
         self._busy_s = busy_s
+
+    @property
+    def model(self) -> str:
+        return self._name or self._listed
 
     async def aclose(self) -> None:
         await self._http.close()
@@ -114,7 +119,10 @@ class OpenAICompatibleVlm:
         try:
             # As a file it is written in pieces: a body with pictures may have megabytes.
             return await self._http.post(
-                f"{self._url}/chat/completions", data=io.BytesIO(body), headers=JSON, allow_redirects=False
+                f"{self._url}/chat/completions",
+                data=io.BytesIO(body),
+                headers=JSON | trace_headers(),
+                allow_redirects=False,
             )
         except aiohttp.ClientConnectorError:
             raise

@@ -10,6 +10,8 @@ from shared.errors import VlmUnavailable
 class ScriptedVlm:
     """Gives one list of events per question, in order; keeps what it was asked."""
 
+    model = "scripted"
+
     def __init__(self, answers: Sequence[Sequence[VlmEvent | Exception]]) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[list[dict[str, Any]], Offer]] = []
@@ -30,4 +32,4 @@ class ScriptedVlm:
             yield VlmEnd()
 
     async def check(self) -> str:
-        return "scripted"
+        return self.model

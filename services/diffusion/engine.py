@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from services.diffusion.happenings import Painted, Preview, Step
+from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
 from services.diffusion.loading import LoadedPainter, Setting, load
 from services.diffusion.previews import small_jpeg
 from services.diffusion.prompts import Conditioning
@@ -71,8 +71,8 @@ class Painter:
         """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py)."""
         return cls(load(settings), settings)
 
-    def paint(self, work: GenerateImage) -> Iterator[Step | Preview | Painted]:
-        """Yield a Step after each step, a Preview after some, at last the Painted. Closing the generator cancels.
+    def paint(self, work: GenerateImage) -> Iterator[Happening]:
+        """Yield Prepared, a Step after each step, a Preview after some, at last the Painted. Closing cancels.
 
         The same work gives the same bytes, whatever else is running.
 
@@ -83,7 +83,7 @@ class Painter:
         side = self.model.canvas.side
         yield from self._follow(work, (work.width or side, work.height or side), None)
 
-    def edit(self, work: EditImage, source: bytes, mask: bytes | None) -> Iterator[Step | Preview | Painted]:
+    def edit(self, work: EditImage, source: bytes, mask: bytes | None) -> Iterator[Happening]:
         """As `paint`, from the artifacts that `work` names: the source's PNG, and that of the mask if there is one.
 
         Raises:
@@ -101,12 +101,11 @@ class Painter:
         guidance = model.usual.guidance_scale if work.guidance_scale is None else work.guidance_scale
         return Plan(model.usual, False, work.steps or model.usual.steps, guidance, shape)
 
-    def _follow(
-        self, work: Painting, size: tuple[int, int], retouch: Retouch | None
-    ) -> Iterator[Step | Preview | Painted]:
+    def _follow(self, work: Painting, size: tuple[int, int], retouch: Retouch | None) -> Iterator[Happening]:
         started = time.perf_counter()
         run = self.begin(work, self.plan(work, size), retouch)
         latents = run.start.latents
+        yield Prepared(run.total)
         for step in range(1, run.total + 1):
             with self._one_step_at_a_time:
                 latents = next(run.steps)

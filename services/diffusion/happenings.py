@@ -1,6 +1,13 @@
-"""What a painter tells while it works: its steps, previews, and at last the picture. Knows values only."""
+"""What a painter tells while it works: that it begins, its steps, previews, at last the picture. Knows values only."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Prompt, source and noise are ready; the first of `total` steps begins."""
+
+    total: int
 
 
 @dataclass(frozen=True)
@@ -47,3 +54,6 @@ class Painted:
     """Tokens at the prompt's end that the model could not take in; 0 where it has seen all of it."""
     unknown_words: tuple[str, ...]
     """Words of the prompt that the model never learned: what they mean is not in the picture."""
+
+
+Happening = Prepared | Step | Preview | Painted

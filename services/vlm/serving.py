@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from services.vlm.engine import Answer, Engine, Outcome, Prepared
+from services.vlm.metrics import ServerMetrics
 from services.vlm.output import Piece
 from services.vlm.request import ChatRequest, parse_request
 from shared.errors import Overloaded
@@ -15,9 +18,9 @@ class Generation:
     """One answer in the making. Iterate over its pieces, then await its outcome; abandon it when nobody wants it."""
 
     def __init__(
-        self, engine: Engine, prepared: Prepared, worker: ThreadPoolExecutor, ended: Callable[[], None]
+        self, engine: Engine, prepared: Prepared, worker: ThreadPoolExecutor, ended: Callable[[Outcome | None], None]
     ) -> None:
-        """Starts at once, or when its turn comes. `ended` is called when it is over, however it ends."""
+        """Starts at once, or when its turn comes. `ended` is told the outcome; None: it failed, or was abandoned."""
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[Piece | None] = asyncio.Queue()
         self._gone = threading.Event()
@@ -44,11 +47,11 @@ class Generation:
         self._gone.set()
         self._job.cancel()
 
-    def _close(self, ended: Callable[[], None]) -> None:
-        if not self._done.cancelled():
-            self._done.exception()  # marks it as seen: nobody may be left to ask for the outcome
+    def _close(self, ended: Callable[[Outcome | None], None]) -> None:
+        # Asking for the exception marks it as seen: nobody may be left to ask for the outcome.
+        whole = not self._done.cancelled() and self._done.exception() is None and not self._gone.is_set()
         self._pieces.put_nowait(None)
-        ended()
+        ended(self._done.result() if whole else None)
 
     def _emit(self, piece: Piece) -> None:
         self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
@@ -57,9 +60,10 @@ class Generation:
 class Line:
     """The requests at one engine: one runs, a bounded number wait."""
 
-    def __init__(self, engine: Engine, max_waiting: int) -> None:
-        self._engine = engine
-        self._places = max_waiting + 1
+    def __init__(self, engine: Engine, max_waiting: int, metrics: ServerMetrics) -> None:
+        self._engine, self._metrics = engine, metrics
+        self._all_places = self._places = max_waiting + 1
+        metrics.watch_line(lambda: self._all_places - self._places)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vlm")
 
     async def start(self, body: bytes) -> tuple[ChatRequest, Generation]:
@@ -74,7 +78,8 @@ class Line:
         self._places -= 1
         try:
             request, prepared = await asyncio.to_thread(self._prepare, body)
-            generation = Generation(self._engine, prepared, self._worker, self._leave)
+            ended = partial(self._ended, time.monotonic())
+            generation = Generation(self._engine, prepared, self._worker, ended)
         except BaseException:
             self._leave()
             raise
@@ -87,6 +92,11 @@ class Line:
     def _prepare(self, body: bytes) -> tuple[ChatRequest, Prepared]:
         request = parse_request(body)
         return request, self._engine.prepare(request)
+
+    def _ended(self, began: float, outcome: Outcome | None) -> None:
+        self._leave()
+        if outcome is not None:
+            self._metrics.answered(outcome, time.monotonic() - began)
 
     def _leave(self) -> None:
         self._places += 1

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.settings import ROOT, Settings
+from shared.settings import ROOT, MetricsSettings
 
 
-class VlmSettings(Settings):
+class VlmSettings(MetricsSettings):
     """What the VLM server reads from the environment."""
 
     vlm_model: Path = ROOT / "models" / "vlm"

@@ -4,6 +4,7 @@ import asyncio
 
 from orchestrator.api import sse
 from orchestrator.api.chat_format import ChatForm, chunks, frames
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.turns import TurnRunner
 from shared.events import TextDelta, TurnCompleted, Usage
 
@@ -21,7 +22,7 @@ def turn_of(runner, gate, done):
 
 async def test_long_pauses_are_filled_with_comments(monkeypatch):
     monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.01)
-    runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
+    runner, gate, done = TurnRunner(OrchestratorMetrics().turns), asyncio.Event(), asyncio.Event()
     rest = chunks([turn_of(runner, gate, done)], ChatForm())
     seen = []
     async for frame in sse.with_pauses(frames(asyncio.ensure_future(anext(rest)), rest)):
@@ -36,7 +37,7 @@ async def test_long_pauses_are_filled_with_comments(monkeypatch):
 
 
 async def test_a_turn_goes_on_when_its_client_leaves_and_can_be_followed_from_the_start():
-    runner, gate, done = TurnRunner(), asyncio.Event(), asyncio.Event()
+    runner, gate, done = TurnRunner(OrchestratorMetrics().turns), asyncio.Event(), asyncio.Event()
     turn = turn_of(runner, gate, done)
     leaving = chunks([turn], ChatForm())
     assert b"first" in await anext(leaving)

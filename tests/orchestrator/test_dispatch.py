@@ -10,6 +10,7 @@ import redis
 import redis.asyncio
 
 from orchestrator.dispatching import open_dispatcher
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.settings import OrchestratorSettings
 from shared.errors import Overloaded, WorkerUnavailable
 from shared.event_log import EventReader, EventWriter
@@ -39,7 +40,7 @@ def dispatching(redis_url, client, ledger, engine):
     async def dispatching(url=redis_url, **settings):
         asynchronous = redis.asyncio.Redis.from_url(url, socket_timeout=15)
         made = OrchestratorSettings(redis_url=url, **settings)
-        async with open_dispatcher(made, engine, ledger, asynchronous) as dispatcher:
+        async with open_dispatcher(made, engine, ledger, asynchronous, OrchestratorMetrics()) as dispatcher:
             yield dispatcher
         await asynchronous.aclose()
 

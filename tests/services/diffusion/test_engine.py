@@ -126,7 +126,7 @@ def test_closing_between_steps_cancels_and_leaves_the_painter_free(sana, monkeyp
     predict = sana.model.usual.denoiser.predict
     monkeypatch.setattr(sana.model.usual.denoiser, "predict", lambda *given: calls.append(1) or predict(*given))
     painting = sana.paint(work(steps=50))
-    for _ in range(3):
+    for _ in range(4):
         next(painting)
 
     painting.close()

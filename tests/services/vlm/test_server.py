@@ -11,6 +11,7 @@ import openai
 import pytest
 import uvicorn
 
+from services.vlm.metrics import ServerMetrics
 from services.vlm.server import create_app
 from services.vlm.settings import VlmSettings
 
@@ -20,7 +21,7 @@ MESSAGES = [{"role": "user", "content": "draw a cat"}]
 @contextlib.contextmanager
 def serving(engine, **settings):
     """The server in a thread; gives its base URL."""
-    app = create_app(engine, VlmSettings(vlm_model="unused", **settings))
+    app = create_app(engine, VlmSettings(vlm_model="unused", **settings), ServerMetrics())
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
