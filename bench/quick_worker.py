@@ -14,6 +14,7 @@ from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.jobs import GeneratedImage, Job, JobKind, JobOutput, ReadText, TextLine, TextRead
 from shared.process_log import set_up_logging
 from workers.job_run import Perform
+from workers.metrics import WorkerMetrics
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
@@ -56,7 +57,7 @@ def main() -> None:
     set_up_logging()
     settings = WorkerSettings.from_environment()
     does = performing(DirectoryArtifactStore(settings.artifact_folder), options.seconds)
-    serve(Work(dict.fromkeys(KINDS[options.role], does), model="scripted", device="none"), settings)
+    serve(Work(dict.fromkeys(KINDS[options.role], does), model="scripted", device="none"), settings, WorkerMetrics())
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from celery import Celery
 from bench.report import publish
 from cli.folders import ROOT
 from orchestrator.dispatching import open_dispatcher
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
 from orchestrator.records.leadership import Leadership
 from orchestrator.settings import OrchestratorSettings
@@ -136,7 +137,7 @@ async def measure(house: House, rounds: int) -> dict[str, list[float]]:
     plain, transaction = Plain(house.redis_url), Leadership(engine, "bench", "bench")
     ways = {"list": plain.by_list, "celery threads, stream": plain.by_stream, "celery prefork, get()": plain.by_result}
     taken: dict[str, list[float]] = {name: [] for name in (*ways, "the house, with its ledger", "one transaction")}
-    async with open_dispatcher(settings, engine, Ledger(engine), client) as dispatcher:
+    async with open_dispatcher(settings, engine, Ledger(engine), client, OrchestratorMetrics()) as dispatcher:
         for number in range(-10, rounds):
             for name, way in ways.items():
                 took = await asyncio.to_thread(timed, way, number)

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.dispatching import open_dispatcher
+from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
 from orchestrator.records.queues import QueueRecords
 from orchestrator.settings import OrchestratorSettings
@@ -117,7 +118,7 @@ async def driving(house: House, *, seconds: float = JOB_S, **settings: Any) -> A
     engine = open_engine(made.ledger_url)
     migrate(engine)
     client = redis.asyncio.Redis.from_url(made.redis_url, socket_timeout=15)
-    async with open_dispatcher(made, engine, Ledger(engine), client) as dispatcher:
+    async with open_dispatcher(made, engine, Ledger(engine), client, OrchestratorMetrics()) as dispatcher:
         driver = Driver(house, dispatcher, engine, seconds)
         counting = asyncio.create_task(driver.count_ends(client))
         yield driver

@@ -22,6 +22,7 @@ from shared.events import JobProgress
 from shared.jobs import GeneratedImage, GenerateImage, Job, JobKind
 from shared.process_log import set_up_logging
 from workers.job_run import Happening, Perform
+from workers.metrics import WorkerMetrics
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
@@ -93,7 +94,7 @@ def main() -> None:
     set_up_logging()
     settings = WorkerSettings.from_environment()
     perform = perform_with(DirectoryArtifactStore(settings.artifact_folder), Runs(settings.data))
-    serve(Work({JobKind.GENERATE_IMAGE: perform}, model="none", device="cpu"), settings)
+    serve(Work({JobKind.GENERATE_IMAGE: perform}, model="none", device="cpu"), settings, WorkerMetrics())
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ def metrics(registry):
 
 @pytest.fixture
 def watched(each_engine, metrics):
-    ledger = Ledger(each_engine, metrics)
-    return ledger
+    return Ledger(each_engine, metrics)
 
 
 @pytest.fixture
