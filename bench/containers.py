@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from cli.folders import ROOT
-from cli.ports import free_port
+from cli.ports import free_ports
 
 PROJECT = "diptych-bench"
 
@@ -40,13 +40,15 @@ class Project:
 
     def __init__(self) -> None:
         self.key = secrets.token_hex(16)
-        port = free_port()
+        port, flower_port = free_ports(2)
         self.address = f"http://127.0.0.1:{port}"
         # What the user's shell has set for the system of every day must not leak into this one.
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | {
             "DIPTYCH_API_KEY": self.key,
             "DIPTYCH_STORE_PASSWORD": secrets.token_hex(16),
+            "DIPTYCH_WATCH_PASSWORD": secrets.token_hex(16),
             "DIPTYCH_PORT": str(port),
+            "DIPTYCH_FLOWER_PORT": str(flower_port),
             "DIPTYCH_PUBLIC_URL": self.address,
         }
         self._command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]

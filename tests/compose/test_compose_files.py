@@ -17,9 +17,12 @@ from services.ocr.settings import OcrSettings
 from services.vlm.settings import VlmSettings
 from workers.settings import WorkerSettings
 
-OURS = {"orchestrator", "vlm", "worker-diffusion", "worker-ocr"}
-SERVICES = {"redis", "postgres"} | OURS
+OURS = {"orchestrator", "vlm", "worker-diffusion", "worker-ocr", "flower"}
+MONITORING = {"prometheus", "grafana"}
+SERVICES = {"redis", "postgres"} | OURS | MONITORING
 BASES = {"python:3.11-slim-bookworm", "redis:7-bookworm", "postgres:15-bookworm"}
+WATCHERS = {"prom/prometheus:v3.13.0", "grafana/grafana:12.4"}
+PUBLISHED = {"orchestrator", "flower"} | MONITORING
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 GPU = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
@@ -64,8 +67,11 @@ def applies(requirement: Requirement, extras: set[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
 
-def test_the_six_processes_are_there():
+def test_all_processes_are_there_and_monitoring_only_when_asked_for():
     assert set(COMPOSE["services"]) == SERVICES
+    profiles = {name: service.get("profiles") for name, service in COMPOSE["services"].items()}
+    assert {name for name, asked in profiles.items() if asked == ["monitoring"]} == MONITORING
+    assert not any(asked for name, asked in profiles.items() if name not in MONITORING)
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -76,22 +82,62 @@ def test_every_service_is_checked_restarted_and_logs_a_limited_amount(name):
     assert {"max-size", "max-file"} <= set(service["logging"]["options"])
 
 
-def test_only_the_orchestrator_publishes_a_port_and_only_on_loopback():
+def test_only_what_people_open_publishes_a_port_and_only_on_loopback():
     published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert set(published) == {"orchestrator"}
+    assert set(published) == PUBLISHED
     assert all(port.startswith("127.0.0.1:") for port in published["orchestrator"])
     assert not any("network_mode" in service for service in COMPOSE["services"].values())
 
 
-def test_only_the_orchestrator_is_on_a_network_that_leads_out():
+def test_only_what_publishes_a_port_is_on_a_network_that_leads_out():
     inside = {name for name, network in COMPOSE["networks"].items() if network and network.get("internal")}
     leads_out = {name for name, service in COMPOSE["services"].items() if not set(service["networks"]) <= inside}
-    assert leads_out == {"orchestrator"}
+    assert leads_out == PUBLISHED
 
 
 def test_the_vlm_server_cannot_reach_the_stores():
     networks = {name: set(service["networks"]) for name, service in COMPOSE["services"].items()}
     assert not networks["vlm"] & (networks["redis"] | networks["postgres"])
+
+
+def test_who_watches_reaches_metrics_but_no_store_and_no_api_of_the_vlm():
+    networks = {name: set(service["networks"]) for name, service in COMPOSE["services"].items()}
+    for name in MONITORING:
+        assert not networks[name] & (networks["redis"] | {"vlm", "edge"})
+    scraped = {name for name, of in networks.items() if "metrics" in of} - {"prometheus"}
+    assert scraped == OURS - {"flower"}
+    (job,) = yaml.safe_load((ROOT / "monitoring" / "prometheus.yml").read_text())["scrape_configs"]
+    assert {name for found in job["dns_sd_configs"] for name in found["names"]} == scraped
+
+
+def test_metrics_are_scraped_at_the_ports_that_serve_them():
+    (job,) = yaml.safe_load((ROOT / "monitoring" / "prometheus.yml").read_text())["scrape_configs"]
+    for found in job["dns_sd_configs"]:
+        for name in found["names"]:
+            environment = COMPOSE["services"][name]["environment"]
+            own = OrchestratorSettings.model_fields["port"].default
+            assert found["port"] == int(environment.get("DIPTYCH_METRICS_PORT", own))
+
+
+def test_nobody_watches_without_a_password():
+    flower, grafana = (COMPOSE["services"][name]["environment"] for name in ("flower", "grafana"))
+    assert flower["FLOWER_BASIC_AUTH"].startswith("diptych:${DIPTYCH_WATCH_PASSWORD:?")
+    assert "FLOWER_UNAUTHENTICATED_API" not in flower
+    assert grafana["GF_SECURITY_ADMIN_PASSWORD"] == "${DIPTYCH_WATCH_PASSWORD}"
+    assert grafana["GF_AUTH_ANONYMOUS_ENABLED"] == grafana["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    started_with = COMPOSE["services"]["prometheus"]["command"][0]
+    assert not re.search(r"web\.enable-(lifecycle|admin-api|remote-write-receiver)", started_with)
+
+
+@pytest.mark.parametrize("name", sorted(MONITORING))
+def test_everything_that_is_mounted_exists_and_cannot_be_written(name):
+    for volume in COMPOSE["services"][name]["volumes"]:
+        source, *_, mode = volume.split(":")
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+            assert mode == "ro"
+        else:
+            assert source in COMPOSE["volumes"]
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -105,13 +151,21 @@ def test_our_containers_have_no_privileges_and_a_read_only_root(name):
     assert "USER" not in stages()[name][1]
 
 
+@pytest.mark.parametrize("name", sorted(MONITORING))
+def test_the_watchers_have_no_privileges_and_a_read_only_root(name):
+    service = COMPOSE["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["read_only"] is True
+
+
 @pytest.mark.parametrize("name", sorted(OURS - {"vlm"}))
 def test_what_uses_the_stores_waits_until_they_are_healthy(name):
     conditions = {of: wait["condition"] for of, wait in COMPOSE["services"][name]["depends_on"].items()}
     assert conditions == {"redis": "service_healthy", "postgres": "service_healthy"}
 
 
-@pytest.mark.parametrize("secret", ["DIPTYCH_API_KEY", "DIPTYCH_STORE_PASSWORD"])
+@pytest.mark.parametrize("secret", ["DIPTYCH_API_KEY", "DIPTYCH_STORE_PASSWORD", "DIPTYCH_WATCH_PASSWORD"])
 def test_a_missing_secret_stops_the_start_with_what_to_do(secret):
     assert f"${{{secret}:?run docker/make-env" in (ROOT / "docker-compose.yml").read_text()
     assert f"${{{secret}:-" not in (ROOT / "docker-compose.yml").read_text()
@@ -121,10 +175,10 @@ def test_no_substitution_holds_another_which_docker_compose_1_29_leaves_unread()
     assert not re.search(r"\$\{[^}]*\$\{", (ROOT / "docker-compose.yml").read_text())
 
 
-def test_bases_are_the_three_official_names():
+def test_what_is_not_ours_is_official():
     bases = {base for base, _ in stages().values()} - set(stages())
     images = {COMPOSE["services"][name]["image"] for name in SERVICES - OURS}
-    assert bases | images == BASES
+    assert bases | images == BASES | WATCHERS
     assert len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE)) == len(stages())
 
 

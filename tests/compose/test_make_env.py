@@ -25,8 +25,8 @@ def test_fresh_secrets_that_only_their_owner_can_read(tmp_path):
         assert make_env(tmp_path / name).returncode == 0
         assert stat.S_IMODE((tmp_path / name / ".env").stat().st_mode) == 0o600
     values = [value for name in ("a", "b") for value in secrets_in(tmp_path / name).values()]
-    assert set(secrets_in(tmp_path / "a")) == {"DIPTYCH_API_KEY", "DIPTYCH_STORE_PASSWORD"}
-    assert len(set(values)) == 4
+    assert set(secrets_in(tmp_path / "a")) == {"DIPTYCH_API_KEY", "DIPTYCH_STORE_PASSWORD", "DIPTYCH_WATCH_PASSWORD"}
+    assert len(set(values)) == 6
     assert all(len(value) == 48 and int(value, 16) for value in values)
 
 

@@ -1,12 +1,13 @@
 """The real system, started once for all integration tests by the same command that people use."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,12 +58,12 @@ def diptych(*arguments: str, environment: dict[str, str]) -> subprocess.Complete
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory):
-    """Everything, as `./diptych up --detach` starts it, with short leases so that crashes mend quickly."""
-    data, port = tmp_path_factory.mktemp("system"), free_port()
-    settings = {"DIPTYCH_DATA": str(data), "DIPTYCH_LEASE_S": "3"}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | settings
+@contextlib.contextmanager
+def running(data: Path, **settings: str) -> Iterator[System]:
+    """A system of its own, with these settings and no others of ours; none of its processes is left."""
+    own = {"DIPTYCH_DATA": str(data)} | settings
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | own
+    port = free_port()
     up = diptych("up", "--detach", "--port", str(port), environment=environment)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
@@ -73,3 +74,10 @@ def system(tmp_path_factory):
         down = diptych("down", environment=environment)
     assert down.returncode == 0, down.stdout + down.stderr
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory):
+    """Everything, as `./diptych up --detach` starts it, with short leases so that crashes mend quickly."""
+    with running(tmp_path_factory.mktemp("system"), DIPTYCH_LEASE_S="3") as system:
+        yield system
