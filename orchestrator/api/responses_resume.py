@@ -26,6 +26,7 @@ from orchestrator.tracing import traced_turn
 from orchestrator.wiring import Services
 from shared.errors import ErrorRecord, NotFound
 from shared.events import TurnProgress
+from shared.process_log import add_names
 
 EVERY_S = 1.0
 MOST_STALLED = 20
@@ -67,6 +68,7 @@ async def _resume(taken: Taken, services: Services) -> None:
 async def resume(taken: Taken, services: Services) -> ResponseRun:
     """Go on with a response. Raises NotFound."""
     response_id = taken.attempt.response_id
+    add_names(response_id=response_id)
     record = await asyncio.to_thread(services.responses.get, response_id, taken.owner)
     events = await asyncio.to_thread(services.responses.events_after, response_id, -1)
     begun = record.begun
