@@ -1,7 +1,7 @@
 """`python -m bench.chats`: two hundred people who chat, each with a picture in every answer, on one machine.
 
 Everything is real but the models: a VLM's server that calls the painter at once and then says a sentence
-(`stamping_vlm --paints`), and a painter that needs none (`quick_worker`). Each person asks, reads the answer, pauses
+(`stamping_vlm --paints`), and a painter of a millisecond (`quick_worker`). Each person asks, reads the answer, pauses
 for some seconds and asks again. Measured from the request's first byte: until the job stands in the ledger (its
 `job_queued` arrived), and until the answer's first byte. Then more than may be answered at a time ask at once:
 what is beyond the bound must be a 429.
@@ -11,25 +11,19 @@ import argparse
 import asyncio
 import json
 import random
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 import uvloop
 
+from bench.own_system import quick_system, stamping_vlm
 from bench.report import publish
-from cli.child import python
-from cli.plan import Part
-from cli.ports import free_port
-from tests.faults.house import House, orchestrator, wait_for
-from tests.faults.orchestrator_kills import answers
 
+SERVICE_S = 0.001
 SUBMIT_MS, FIRST_BYTE_MS = 150.0, 300.0
 BODY = {
     "model": "diptych",
@@ -105,18 +99,6 @@ def row(name: str, values: list[float]) -> dict[str, Any]:
     return {"until": name, "count": len(values), "p50 ms": p50, "p99 ms": p99, "max ms": round(max(values), 1)}
 
 
-def house_with(folder: Path, max_turns: int) -> tuple[House, str]:
-    port, vlm_port = free_port(), free_port()
-    options = ("--port", str(vlm_port), "--think-s", "0", "--paints")
-
-    def more(common: Any) -> list[Part]:
-        vlm = Part("vlm", python("bench.stamping_vlm", *options), common, vlm_port)
-        bounded = {**common, "DIPTYCH_MAX_TURNS": str(max_turns)}
-        return [vlm, orchestrator(bounded, port, f"http://127.0.0.1:{vlm_port}/v1")]
-
-    return House(folder, workers=1, module="bench.quick_worker", lease_s=15, more=more), f"http://127.0.0.1:{port}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chats", type=int, default=200)
@@ -125,12 +107,13 @@ def main() -> None:
     parser.add_argument("--max-turns", type=int, default=256)
     parser.add_argument("--beyond", type=int, default=800, help="chats at once that go beyond the bound")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="diptych-chats-") as folder:
-        house, address = house_with(Path(folder), options.max_turns)
-        with house, httpx.Client(base_url=address, trust_env=False) as client:
-            wait_for(lambda: answers(client), why=house.logs)
-            measured = uvloop.run(people(address, options.chats, options.seconds, options.pause_s))
-            beyond = uvloop.run(crowd(address, options.beyond))
+    bound = {"DIPTYCH_MAX_TURNS": str(options.max_turns)}
+    with (
+        stamping_vlm("--think-s", "0", "--paints") as vlm_url,
+        quick_system(vlm_url, job_s=SERVICE_S, environment=bound) as system,
+    ):
+        measured = uvloop.run(people(system.address, options.chats, options.seconds, options.pause_s))
+        beyond = uvloop.run(crowd(system.address, options.beyond))
     rows = [
         row("submitted", measured.submitted_ms),
         row("first byte", measured.first_byte_ms),

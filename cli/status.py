@@ -28,7 +28,7 @@ def status(console: Console, folder: DataFolder) -> int:
         if part.detail:
             console.print(f"{name}: {part.detail}", highlight=False, markup=False, soft_wrap=True)
     verdict = "ready" if readiness.ready else f"waiting for {', '.join(readiness.waiting_for) or 'the orchestrator'}"
-    console.print(f"{state.address} is {verdict}; up for {_span(time.time() - state.since)}; logs in {folder.logs}")
+    console.print(f"{state.address} is {verdict}; up for {span(time.time() - state.since)}; logs in {folder.logs}")
     return 0 if readiness.ready else EXIT_NOT_READY
 
 
@@ -48,7 +48,7 @@ def _process_cells(part: PartReport) -> list[str]:
     if part.identity is None:
         return [f"{part.state}{ended}", "", "", str(part.restarts), ""]
     memory = memory_pss(group_members(part.identity))
-    uptime = _span(time.time() - part.identity.created)
+    uptime = span(time.time() - part.identity.created)
     return [part.state, str(part.identity.pid), uptime, str(part.restarts), f"{memory / 2**20:.0f} MiB"]
 
 
@@ -68,7 +68,8 @@ def memory_pss(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """In words, to the second."""
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

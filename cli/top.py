@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.status import span
+
 EVERY_S = 1.0
 MOST_JOBS = 15
 
@@ -76,4 +78,4 @@ def _jobs(queues: dict[str, Any]) -> Table:
 def _span(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{seconds:.1f} s" if seconds < 60 else span(seconds)

@@ -61,6 +61,7 @@ from shared.artifacts import DirectoryArtifactStore
 from shared.database import open_engine
 from shared.ledger import Ledger
 from shared.settings import link_secret
+from shared.tasks import end
 
 PROBES = frozenset({"/metrics", "/healthz", "/readyz"})
 """Asked for every few seconds, for nobody's sake."""
@@ -122,8 +123,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         )
         resuming = asyncio.create_task(resume_forever(services))
         yield services
-        resuming.cancel()
-        await asyncio.wait({resuming})
+        await end(resuming)
         await turns.close()
     journal.close()
     quick.dispose()

@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator
 
 import redis
@@ -21,6 +18,7 @@ from orchestrator.settings import OrchestratorSettings
 from orchestrator.waking import Waker
 from shared.event_log import EventReader
 from shared.ledger import Ledger
+from shared.presence import process_name
 from shared.task_queue import make_celery
 from shared.tasks import end
 
@@ -36,7 +34,7 @@ async def open_dispatcher(
     """A dispatcher that works while the context is open."""
     celery, queues = make_celery(settings.redis_url), QueueRecords(engine, metrics.jobs)
     metrics.watch_queues(queues)
-    leadership = Leadership(engine, "reconciler", f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}")
+    leadership = Leadership(engine, "reconciler", process_name())
     impatient = redis.Redis.from_url(settings.redis_url, socket_timeout=3, socket_connect_timeout=3)
     reconciler = Reconciler(celery, impatient, queues, leadership, settings.max_attempts, resent=metrics.resent)
     events: EventReader[Standing] = EventReader(client)

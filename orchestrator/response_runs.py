@@ -5,7 +5,6 @@ process can go on with it where this one is killed. Knows no wire format.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
@@ -23,6 +22,7 @@ from orchestrator.tools.base import ToolContext
 from orchestrator.turns import Turn
 from shared.events import PictureShown, StepEnded, ToolReturned, TurnEvent
 from shared.ledger import Ledger
+from shared.tasks import end
 
 RENEW_S = 1.0
 ALIVE_S = 5.0
@@ -158,9 +158,7 @@ class ResponseRuns:
     async def __aexit__(self, *_: object) -> None:
         """Wait until all have ended or been handed back; the turns must have been ended before."""
         await asyncio.gather(*(run.task for run in self._runs.values()), return_exceptions=True)
-        self._renewing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._renewing
+        await end(self._renewing)
 
     def add(self, run: ResponseRun) -> None:
         """Where one was frozen for longer than its lease, this process may have taken it over from itself."""

@@ -39,6 +39,8 @@ jobs = sa.Table(
     sa.Index("jobs_of_holder", "holder", "status"),
     sa.Index("jobs_ended", "queue", "status", "finished_at"),
 )
+IS_OPEN = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+"""True of jobs that have not ended."""
 ORDER = (jobs.c.start_tag, jobs.c.created_at, jobs.c.id)
 """In which jobs of one queue are taken."""
 input_adapter: TypeAdapter[JobInput] = TypeAdapter(JobInput)
@@ -66,8 +68,7 @@ def start_tag(queue: sa.BindParameter[str], owner: sa.BindParameter[str]) -> sa.
 
     of_running = tags(sa.func.max(jobs.c.start_tag), jobs.c.status == JobStatus.RUNNING).scalar_subquery()
     of_waiting = tags(sa.func.min(jobs.c.start_tag), jobs.c.status == JobStatus.QUEUED).scalar_subquery()
-    is_open = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
-    own = tags(sa.func.max(jobs.c.start_tag) + 1, jobs.c.owner == owner, is_open).scalar_subquery()
+    own = tags(sa.func.max(jobs.c.start_tag) + 1, jobs.c.owner == owner, IS_OPEN).scalar_subquery()
     now = sa.func.coalesce(of_running, of_waiting, 0)
     return sa.case((own > now, own), else_=now)
 

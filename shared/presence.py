@@ -4,6 +4,7 @@ A hint for people and for quick refusals ("no painter is running"); jobs do not 
 """
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterable
@@ -30,6 +31,15 @@ class WorkerPresence(Frozen):
     slots: int
     """How many jobs it runs side by side."""
     since: float
+
+    def is_named(self, name: str) -> bool:
+        """Whether that is this process's name in the ledger."""
+        return name.startswith(f"{self.host}:{self.pid}:")
+
+
+def process_name() -> str:
+    """A name for this process in the ledger, which no other ever has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def key_of(worker: str, host: str, pid: int | str) -> str:

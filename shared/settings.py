@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     """Seconds after which a job whose worker has gone silent may be claimed by another."""
 
     max_attempts: int = Field(default=3, ge=1)
-    """Claims of one job whose worker died, after which the job has failed."""
+    """Attempts at one job whose worker died while nothing else ran there, after which the job has failed."""
 
     otlp_endpoint: str = ""
     """Base URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; empty: none, unless

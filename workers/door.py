@@ -29,9 +29,8 @@ class Door:
             must_be_alone: whether the next job is one that must run alone. It is waited for then, with the door shut,
                 so that a steady stream of others cannot keep it out.
         """
-        self._claiming.acquire()
-        shut = True
-        try:
+        with contextlib.ExitStack() as shut:
+            shut.enter_context(self._claiming)
             job = claim(self._inside == 0)
             if job is None and self._inside and must_be_alone():
                 self._wait_until_empty()
@@ -39,20 +38,21 @@ class Door:
             if job is None:
                 yield None
                 return
-            with self._left:
-                self._inside += 1
-            if not job.alone:
-                self._claiming.release()
-                shut = False
-            try:
+            with self._counted():
+                if not job.alone:
+                    shut.close()  # others may come in
                 yield job
-            finally:
-                with self._left:
-                    self._inside -= 1
-                    self._left.notify_all()
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._left:
+            self._inside += 1
+        try:
+            yield
         finally:
-            if shut:
-                self._claiming.release()
+            with self._left:
+                self._inside -= 1
+                self._left.notify_all()
 
     def _wait_until_empty(self) -> None:
         with self._left:

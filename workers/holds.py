@@ -5,9 +5,6 @@ A service never waits for the ledger between its steps: it asks here, where the 
 
 import contextlib
 import logging
-import os
-import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.errors import DeadlineExceeded, JobCancelled
 from shared.jobs import Job
 from shared.ledger import Held, Ledger
+from shared.presence import process_name
 
 BEAT_S = 0.2
 """How often the ledger is asked which jobs shall stop."""
@@ -68,8 +66,7 @@ class Holds:
     """All jobs that this process holds."""
 
     def __init__(self, ledger: Ledger, lease_s: float) -> None:
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"[:120]
-        """This process's name in the ledger; no other ever has it."""
+        self.holder = process_name()
         self._ledger, self._lease_s = ledger, lease_s
         self._holds: dict[str, Hold] = {}
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.wiring import Services, ServicesDep
 from shared.errors import DiptychError
 from shared.jobs import Queue
-from shared.presence import live_workers
+from shared.presence import WorkerPresence, live_workers
 
 router = APIRouter()
 CHECK_S = 5.0
@@ -69,12 +69,17 @@ async def _part(check: Awaitable[str | None]) -> Part:
         return Part(ok=False, detail="does not answer")
 
 
+async def seen_workers(services: Services) -> list[WorkerPresence]:
+    """Those that announced themselves lately; without Redis nobody can be seen."""
+    try:
+        return await asyncio.wait_for(live_workers(services.redis), CHECK_S)
+    except (RedisError, OSError, TimeoutError):
+        return []
+
+
 async def _workers(services: Services) -> dict[str, Part]:
     """One part per role of worker."""
-    try:
-        alive = await asyncio.wait_for(live_workers(services.redis), CHECK_S)
-    except (RedisError, OSError, TimeoutError):
-        alive = []
+    alive = await seen_workers(services)
     parts: dict[str, Part] = {}
     for role in Queue:
         mine = [f"{worker.model} on {worker.device}" for worker in alive if worker.worker == role]

@@ -5,12 +5,12 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from redis.exceptions import RedisError
 
+from orchestrator.api.health import seen_workers
 from orchestrator.records.queues import OpenJob, QueueState
-from orchestrator.wiring import OwnerDep, Services, ServicesDep
+from orchestrator.wiring import OwnerDep, ServicesDep
 from shared.jobs import Queue
-from shared.presence import WorkerPresence, live_workers, slots_of
+from shared.presence import WorkerPresence, slots_of
 
 router = APIRouter()
 MOST_JOBS = 200
@@ -62,7 +62,7 @@ class WorkerList(BaseModel):
 @router.get("/v1/queue")
 async def get_queue(services: ServicesDep, owner: OwnerDep) -> QueueList:
     """The queues, and the asker's own jobs in them."""
-    workers = await _workers(services)
+    workers = await seen_workers(services)
     states = {queue: await asyncio.to_thread(services.queues.state, queue) for queue in Queue}
     own = await asyncio.to_thread(services.queues.open_jobs, owner, MOST_JOBS)
     shown = [_shown(job, states[job.queue], slots_of(workers, job.queue)) for job in own]
@@ -73,16 +73,8 @@ async def get_queue(services: ServicesDep, owner: OwnerDep) -> QueueList:
 @router.get("/v1/workers")
 async def list_workers(services: ServicesDep, owner: OwnerDep) -> WorkerList:
     """The workers that live, and what they do."""
-    workers, held = await _workers(services), await asyncio.to_thread(services.queues.held)
+    workers, held = await seen_workers(services), await asyncio.to_thread(services.queues.held)
     return WorkerList(data=[_worker(worker, held, owner) for worker in workers])
-
-
-async def _workers(services: Services) -> list[WorkerPresence]:
-    """Those that announced themselves lately; without Redis nobody can be seen."""
-    try:
-        return await live_workers(services.redis)
-    except (RedisError, OSError):
-        return []
 
 
 def _queue(queue: Queue, state: QueueState, workers: list[WorkerPresence]) -> QueueObject:
@@ -98,7 +90,6 @@ def _shown(job: OpenJob, state: QueueState, slots: int) -> OpenJobObject:
 
 
 def _worker(worker: WorkerPresence, held: dict[str, list[tuple[str, str]]], owner: str) -> WorkerObject:
-    prefix = f"{worker.host}:{worker.pid}:"
-    jobs = [job for holder, found in held.items() if holder.startswith(prefix) for job in found]
+    jobs = [job for holder, found in held.items() if worker.is_named(holder) for job in found]
     own = [job_id for job_id, whose in jobs if whose == owner]
     return WorkerObject(**worker.model_dump(), running=len(jobs), jobs=own)

@@ -14,12 +14,11 @@ from shared.errors import ErrorRecord, JobCancelled
 from shared.failpoints import failpoint
 from shared.job_ends import end_jobs
 from shared.job_observer import JobEnd, JobObserver
-from shared.job_table import ORDER, is_lost, is_waiting, jobs
+from shared.job_table import IS_OPEN, ORDER, is_lost, is_waiting, jobs
 from shared.jobs import Frozen, JobKind, JobStatus, Queue
 
 MEASURED_BY = 20
 """How many of the jobs that were done last tell how long one takes."""
-FINAL = tuple(status for status in JobStatus if status.final)
 Condition = sa.ColumnElement[bool]
 
 
@@ -76,9 +75,8 @@ class QueueRecords:
 
     def open_jobs(self, owner: str, limit: int) -> list[OpenJob]:
         """An owner's own, the oldest first."""
-        is_open = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
         names = ("id", "kind", "queue", "status", "attempt", "created_at")
-        wanted = sa.select(*(jobs.c[name] for name in names), _place()).where(jobs.c.owner == owner, is_open)
+        wanted = sa.select(*(jobs.c[name] for name in names), _place()).where(jobs.c.owner == owner, IS_OPEN)
         with self._engine.connect() as connection:
             rows = connection.execute(wanted.order_by(jobs.c.created_at).limit(limit)).mappings().all()
         return [OpenJob.model_validate(dict(row)) for row in rows]
@@ -94,8 +92,7 @@ class QueueRecords:
 
     def state(self, queue: Queue) -> QueueState:
         of_queue = jobs.c.queue == queue
-        is_open = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
-        counted = sa.select(jobs.c.status, sa.func.count(), sa.func.min(jobs.c.created_at)).where(of_queue, is_open)
+        counted = sa.select(jobs.c.status, sa.func.count(), sa.func.min(jobs.c.created_at)).where(of_queue, IS_OPEN)
         with self._engine.connect() as connection:
             counts = {row[0]: (row[1], row[2]) for row in connection.execute(counted.group_by(jobs.c.status))}
         waiting, since = counts.get(JobStatus.QUEUED, (0, None))

@@ -8,11 +8,13 @@ import httpx
 import httpx2
 import openai
 import pytest
+import redis
 import uvicorn
 
 from orchestrator.app import create_app
 from orchestrator.journal import Journal
 from orchestrator.vlm.scripted import ScriptedVlm
+from shared.task_queue import make_celery
 from tests.orchestrator.dying import Dying, Speaking
 
 
@@ -88,3 +90,19 @@ def house_of(make_services, engine, client_for):
         return client_for(services=services), running, services
 
     return make
+
+
+@pytest.fixture
+def redis_client(redis_url):
+    """A client of the session's Redis, which is empty."""
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def celery(redis_url):
+    app = make_celery(redis_url)
+    yield app
+    app.close()

@@ -25,15 +25,7 @@ def fresh_job(seconds=30.0, owner="local"):
 
 
 @pytest.fixture
-def client(redis_url):
-    client = redis.Redis.from_url(redis_url)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def dispatching(redis_url, client, ledger, engine):
+def dispatching(redis_url, redis_client, ledger, engine):
     """A context manager: a dispatcher with all that runs beside it."""
 
     @contextlib.asynccontextmanager
@@ -48,30 +40,30 @@ def dispatching(redis_url, client, ledger, engine):
 
 
 @pytest.fixture
-def painter_lives(client):
-    announce(client, this_worker(Queue.DIFFUSION, "m", "cpu", slots=2))
+def painter_lives(redis_client):
+    announce(redis_client, this_worker(Queue.DIFFUSION, "m", "cpu", slots=2))
 
 
 async def collect(events):
     return [event async for event in events]
 
 
-async def woken(client):
+async def woken(redis_client):
     """The wake-up that a worker would get."""
     async with asyncio.timeout(5):
-        while not (message := client.lpop("diffusion")):  # noqa: ASYNC110 - Celery's list has no event to wait for
+        while not (message := redis_client.lpop("diffusion")):  # noqa: ASYNC110 - Celery's list has no event to wait for
             await asyncio.sleep(0.01)
     return message
 
 
 async def test_the_message_carries_the_id_and_the_events_come_back(
-    dispatching, client, ledger, performed, painter_lives
+    dispatching, redis_client, ledger, performed, painter_lives
 ):
-    runner = JobRunner(ledger, EventWriter(client), lease_s=15)
+    runner = JobRunner(ledger, EventWriter(redis_client), lease_s=15)
     job = fresh_job()
     async with dispatching() as dispatcher:
         following = asyncio.ensure_future(collect(dispatcher.run(job)))
-        message = json.loads(await woken(client))
+        message = json.loads(await woken(redis_client))
         args = base64.b64decode(message["body"]).decode()
         assert job.id in args
         assert "a cat" not in args
@@ -81,7 +73,9 @@ async def test_the_message_carries_the_id_and_the_events_come_back(
     assert ledger.get(job.id).status is JobStatus.DONE
 
 
-async def test_an_end_without_events_is_found_in_the_ledger(dispatching, ledger, client, performed, painter_lives):
+async def test_an_end_without_events_is_found_in_the_ledger(
+    dispatching, ledger, redis_client, performed, painter_lives
+):
     class Deaf:
         def append(self, stream, event):
             raise redis.ConnectionError
@@ -89,19 +83,19 @@ async def test_an_end_without_events_is_found_in_the_ledger(dispatching, ledger,
     job = fresh_job()
     async with dispatching() as dispatcher:
         following = asyncio.ensure_future(collect(dispatcher.run(job)))
-        await woken(client)
+        await woken(redis_client)
         await asyncio.to_thread(JobRunner(ledger, Deaf(), 15).run, job.id, performed)
         assert [event.type for event in await following] == ["job_queued", "job_finished"]
 
 
 async def test_a_job_that_is_asked_for_again_is_followed_and_not_done_again(
-    dispatching, ledger, client, performed, painter_lives
+    dispatching, ledger, redis_client, performed, painter_lives
 ):
     job = fresh_job()
     async with dispatching() as dispatcher:
         first = asyncio.ensure_future(collect(dispatcher.run(job)))
-        await woken(client)
-        await asyncio.to_thread(JobRunner(ledger, EventWriter(client), 15).run, job.id, performed)
+        await woken(redis_client)
+        await asyncio.to_thread(JobRunner(ledger, EventWriter(redis_client), 15).run, job.id, performed)
         ended = (await first)[-1]
         again = await collect(dispatcher.run(job))
     assert (again[0].type, again[0].place, again[1:]) == ("job_queued", None, [ended])
@@ -118,8 +112,8 @@ async def test_without_a_worker_the_job_ends_and_says_what_to_do(dispatching, le
     assert ledger.get(job.id).error.code == "worker_unavailable"
 
 
-async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching, client, ledger, painter_lives):
-    writer, job, seen = EventWriter(client), fresh_job(), []
+async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching, redis_client, ledger, painter_lives):
+    writer, job, seen = EventWriter(redis_client), fresh_job(), []
     async with dispatching() as dispatcher:
         async for event in dispatcher.run(job):
             seen.append(event)
@@ -135,9 +129,9 @@ async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching
 
 
 async def test_a_waiting_job_tells_its_place_and_when_it_is_likely_done(
-    dispatching, ledger, client, performed, painter_lives
+    dispatching, ledger, redis_client, performed, painter_lives
 ):
-    runner = JobRunner(ledger, EventWriter(client), lease_s=15)
+    runner = JobRunner(ledger, EventWriter(redis_client), lease_s=15)
     jobs = [fresh_job() for _ in range(3)]
     async with dispatching() as dispatcher:
         runs = [dispatcher.run(job) for job in jobs]
@@ -167,9 +161,9 @@ async def test_a_full_queue_refuses_the_next_job_of_that_key(dispatching, painte
         await other.aclose()
 
 
-async def test_many_jobs_are_followed_through_one_stream(redis_url, client):
+async def test_many_jobs_are_followed_through_one_stream(redis_url, redis_client):
     asynchronous = redis.asyncio.Redis.from_url(redis_url, socket_timeout=15)
-    writer = EventWriter(client)
+    writer = EventWriter(redis_client)
 
     async def first_events(reader, job_id):
         with reader.follow(job_id) as queue:
@@ -182,7 +176,7 @@ async def test_many_jobs_are_followed_through_one_stream(redis_url, client):
             for n in range(30):
                 writer.append(reader.stream, JobProgress(job_id=f"job_{n}", attempt=1, step=step, total=3))
         assert await asyncio.gather(*waiting) == [[0, 1, 2]] * 30
-        assert 0 < client.ttl(reader.stream) <= 3600
+        assert 0 < redis_client.ttl(reader.stream) <= 3600
     await asynchronous.aclose()
 
 

@@ -5,7 +5,6 @@ import io
 
 import httpx
 import pytest
-import redis
 import redis.asyncio
 from rich.console import Console
 
@@ -21,12 +20,9 @@ ONE, TWO = ({"Authorization": f"Bearer {key}"} for key in ("one", "two"))
 
 
 @pytest.fixture
-def house(make_services, redis_url):
+def house(make_services, redis_url, redis_client):
     """With a painter that lives, and two keys."""
-    client = redis.Redis.from_url(redis_url)
-    client.flushall()
-    announce(client, this_worker(Queue.DIFFUSION, "painter", "cpu", slots=2))
-    client.close()
+    announce(redis_client, this_worker(Queue.DIFFUSION, "painter", "cpu", slots=2))
     services = make_services(ScriptedVlm([]), api_key="one,two", max_queued=7)
     return dataclasses.replace(services, redis=redis.asyncio.Redis.from_url(redis_url))
 

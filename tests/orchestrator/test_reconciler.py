@@ -1,7 +1,6 @@
 """What crashes leave behind is mended, by one orchestrator at a time and without a flood of wake-ups."""
 
 import pytest
-import redis
 
 from orchestrator import reconciler as module
 from orchestrator.reconciler import Reconciler
@@ -12,26 +11,13 @@ from shared.task_queue import make_celery
 
 
 @pytest.fixture
-def client(redis_url):
-    client = redis.Redis.from_url(redis_url)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def celery(redis_url):
-    app = make_celery(redis_url)
-    yield app
-    app.close()
-
-
-@pytest.fixture
-def reconciler_of(celery, client, engine, ledger, monkeypatch):
+def reconciler_of(celery, redis_client, engine, ledger, monkeypatch):
     monkeypatch.setattr(module, "UNDER_WAY_S", 0)
 
     def make(name="first", app=celery):
-        return Reconciler(app, client, QueueRecords(engine), Leadership(engine, "reconciler", name), max_attempts=3)
+        return Reconciler(
+            app, redis_client, QueueRecords(engine), Leadership(engine, "reconciler", name), max_attempts=3
+        )
 
     return make
 
@@ -46,30 +32,30 @@ def submit(ledger):
     return submit
 
 
-def test_lost_wake_ups_are_sent_again_and_never_more_than_jobs_wait(reconciler_of, client, submit):
+def test_lost_wake_ups_are_sent_again_and_never_more_than_jobs_wait(reconciler_of, redis_client, submit):
     for _ in range(5):
         submit()
     reconciler = reconciler_of()
     for _ in range(3):
         reconciler.reconcile()
-    assert client.llen(Queue.DIFFUSION) == 5
-    client.flushall()
+    assert redis_client.llen(Queue.DIFFUSION) == 5
+    redis_client.flushall()
     reconciler.reconcile()
-    assert client.llen(Queue.DIFFUSION) == 5
+    assert redis_client.llen(Queue.DIFFUSION) == 5
 
 
-def test_a_job_that_was_submitted_just_now_has_its_wake_up_under_way(reconciler_of, client, submit, monkeypatch):
+def test_a_job_that_was_submitted_just_now_has_its_wake_up_under_way(reconciler_of, redis_client, submit, monkeypatch):
     monkeypatch.setattr(module, "UNDER_WAY_S", 60)
     submit()
     reconciler_of().reconcile()
-    assert client.llen(Queue.DIFFUSION) == 0
+    assert redis_client.llen(Queue.DIFFUSION) == 0
 
 
-def test_jobs_of_a_silent_worker_wait_again_and_are_woken(reconciler_of, client, ledger, submit):
+def test_jobs_of_a_silent_worker_wait_again_and_are_woken(reconciler_of, redis_client, ledger, submit):
     job_id = submit()
     ledger.claim(Queue.DIFFUSION, "w", -1)
     reconciler_of().reconcile()
-    assert (ledger.get(job_id).status, client.llen(Queue.DIFFUSION)) == (JobStatus.QUEUED, 1)
+    assert (ledger.get(job_id).status, redis_client.llen(Queue.DIFFUSION)) == (JobStatus.QUEUED, 1)
 
 
 def test_what_is_late_or_crashed_too_often_ends(reconciler_of, ledger, submit):
@@ -84,13 +70,13 @@ def test_what_is_late_or_crashed_too_often_ends(reconciler_of, ledger, submit):
     assert ledger.get(crashing).error.code == "worker_crashed"
 
 
-def test_one_orchestrator_at_a_time_mends(reconciler_of, client, submit):
+def test_one_orchestrator_at_a_time_mends(reconciler_of, redis_client, submit):
     reconciler_of("first").reconcile()
     submit()
     reconciler_of("second").reconcile()
-    assert client.llen(Queue.DIFFUSION) == 0
+    assert redis_client.llen(Queue.DIFFUSION) == 0
     reconciler_of("first").reconcile()
-    assert client.llen(Queue.DIFFUSION) == 1
+    assert redis_client.llen(Queue.DIFFUSION) == 1
 
 
 def test_where_the_broker_is_away_nothing_is_tried_job_by_job(reconciler_of, submit, unused_tcp_port, caplog):
