@@ -24,16 +24,18 @@ from celery import Celery
 
 from bench.report import publish
 from bench.transaction import Transaction
+from cli.child import python
 from cli.folders import ROOT
+from cli.plan import Part
 from orchestrator.dispatch import CeleryJobDispatcher
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
 from orchestrator.settings import OrchestratorSettings
 from shared.database import open_engine
-from shared.jobs import GenerateImage, new_job
+from shared.jobs import Queue, ReadText, new_job
 from shared.ledger import Ledger
-from shared.task_queue import make_celery
+from shared.task_queue import make_celery, send_task
 from tests.faults.house import House, wait_for
 
 STREAM_RATIO, PREFORK_RATIO, TRANSACTIONS = 3.2, 2.0, 3
@@ -41,6 +43,8 @@ ASKED, ANSWERED, REPLIES = "bench:asked", "bench:answered", "bench:replies"
 HOUSE, ONE = "the house, with its ledger", "one transaction"
 WARM_UP = 10
 EMPTY, OWN = "bench.empty", "bench.own"
+NO_PICTURE = "0" * 64 + ".png"
+"""The scripted reader opens none: its job is as empty as a job can be."""
 
 
 def on_threads(url: str) -> Celery:
@@ -86,6 +90,13 @@ def serve(kind: str, url: str) -> None:
     )
 
 
+def are_bound(house: House, *queues: str) -> bool:
+    """Whether all these have a worker."""
+    with contextlib.suppress(redis.RedisError):  # it has yet to start
+        return all(house.client.exists(f"_kombu.binding.{queue}") for queue in queues)
+    return False
+
+
 @contextlib.contextmanager
 def plain_workers(house: House) -> Iterator[None]:
     """The workers of the ways without a ledger, beside a house."""
@@ -93,13 +104,17 @@ def plain_workers(house: House) -> Iterator[None]:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     workers = [subprocess.Popen([*command, kind], cwd=ROOT, **quiet) for kind in ("echo", "threads", "prefork")]
     try:
-        bound = ("_kombu.binding.bench-threads", "_kombu.binding.bench-prefork")
-        wait_for(lambda: all(house.client.exists(key) for key in bound), why=house.logs)
+        wait_for(lambda: are_bound(house, "bench-threads", "bench-prefork", Queue.OCR), why=house.logs)
         yield
     finally:
         for worker in workers:
             worker.kill()
             worker.wait(10)
+
+
+def reader(common: Mapping[str, str]) -> list[Part]:
+    """The house's worker."""
+    return [Part("worker-ocr", python("bench.quick_worker", "ocr"), {**common, "DIPTYCH_WORKER_NAME": "worker-ocr"})]
 
 
 class Plain:
@@ -115,7 +130,7 @@ class Plain:
         assert self._redis.brpop([ANSWERED], timeout=30)
 
     def by_stream(self, number: str) -> None:
-        self._threads.send_task(EMPTY, args=[number], queue="bench-threads")
+        send_task(self._threads, EMPTY, "bench-threads", number)
         answer: Any = self._redis.xread({REPLIES: self._position}, block=30_000)
         ((_, entries),) = answer
         self._position = entries[-1][0].decode()
@@ -158,7 +173,7 @@ async def take_turns(
     """Every way once a round; the first rounds do not count."""
     for number in range(-WARM_UP, rounds):
         took = {name: await asyncio.to_thread(timed, way, number) for name, way in ways.items()}
-        job = new_job(GenerateImage(prompt="a cat", seed=number % 1000), owner="bench", seconds=60)
+        job = new_job(ReadText(artifact=NO_PICTURE), owner="bench", seconds=60)
         began = time.perf_counter()
         events = [event async for event in dispatcher.run(job)]
         assert events[-1].type == "job_finished", events[-1]
@@ -179,7 +194,7 @@ def main() -> None:
         serve(options.serve, options.redis)
         return
     with tempfile.TemporaryDirectory(prefix="diptych-wire-") as folder:
-        house = House(Path(folder), workers=1, module="bench.quick_worker", lease_s=15)
+        house = House(Path(folder), workers=0, more=reader, lease_s=15)
         with house, plain_workers(house):
             taken = uvloop.run(measure(house, options.rounds))
     p50 = {name: float(np.median(values)) for name, values in taken.items()}

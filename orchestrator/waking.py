@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared.jobs import Queue
+from shared.task_queue import send_task
 
 MOST_PENDING = 10_000
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 def send(celery: Celery, to: Queue, job_id: str) -> bool:
     """One wake-up. Blocks. False: the broker is away."""
     try:
-        celery.send_task(to.task, args=[job_id], queue=to)
+        send_task(celery, to.task, to, job_id)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("no wake-up could be sent: %s", error, extra={"job_id": job_id})
         return False

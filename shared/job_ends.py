@@ -5,26 +5,48 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shared.errors import ErrorRecord
 from shared.failpoints import failpoint
 from shared.job_observer import JobEnd, JobObserver
 from shared.job_table import jobs
-from shared.jobs import JobKind, JobStatus
+from shared.jobs import JobKind, JobOutput, JobStatus
 
 TOLD = (jobs.c.kind, jobs.c.owner, jobs.c.status, jobs.c.error, jobs.c.alone, jobs.c.claimed_at, jobs.c.finished_at)
 
 
+def ending(which: sa.ColumnElement[bool], **values: Any) -> sa.Executable:
+    """The statement that ends all jobs that a condition holds for, for `end_jobs`. `values`: what else it sets."""
+    set_to = {
+        "status": sa.bindparam("ends_as", type_=jobs.c.status.type),
+        "finished_at": sa.bindparam("ends_at", type_=jobs.c.finished_at.type),
+        "output": sa.bindparam("with_output", type_=jobs.c.output.type),
+        "error": sa.bindparam("with_error", type_=jobs.c.error.type),
+        "lease_until": None,
+    }
+    return jobs.update().where(which).values(set_to | values).returning(*TOLD)
+
+
 def end_jobs(
-    engine: sa.Engine, which: sa.ColumnElement[bool], observer: JobObserver, *, by_worker: bool = False, **values: Any
+    engine: sa.Engine,
+    statement: sa.Executable,
+    observer: JobObserver,
+    status: JobStatus,
+    *,
+    output: JobOutput | None = None,
+    error: ErrorRecord | None = None,
+    by_worker: bool = False,
+    **which: Any,
 ) -> list[JobEnd]:
-    """End all jobs that a condition holds for, in one transaction.
+    """End jobs in one transaction.
 
     Args:
+        statement: `ending(...)`.
         by_worker: whether a worker ends the job that it holds, so that it was run until now.
-        values: `status`, and `output` or `error`.
+        which: the parameters of the statement's condition.
     """
-    ended = values | {"finished_at": time.time(), "lease_until": None}
+    said = {"with_output": output and output.model_dump(mode="json"), "with_error": error and error.model_dump()}
     with engine.begin() as connection:
-        rows = connection.execute(jobs.update().where(which).values(ended).returning(*TOLD)).all()
+        rows = connection.execute(statement, {"ends_as": status, "ends_at": time.time(), **said, **which}).all()
         if by_worker:
             failpoint("commit.written")
     ends = [_end_of(row, by_worker=by_worker) for row in rows]

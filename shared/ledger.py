@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.errors import ErrorRecord, JobCancelled, NotFound, Overloaded
 from shared.failpoints import failpoint
-from shared.job_ends import end_jobs
+from shared.job_ends import end_jobs, ending
 from shared.job_observer import JobObserver
 from shared.job_table import ORDER, claiming, is_lost, is_waiting, job_of, jobs, submission
 from shared.jobs import Job, JobOutput, JobStatus, Queue
@@ -124,16 +124,16 @@ class Ledger:
 
     def finish(self, job_id: str, attempt: int, output: JobOutput) -> bool:
         """Commit the result. False: this attempt no longer holds the job, and nothing was changed."""
-        return self._end(job_id, attempt, JobStatus.DONE, output=output.model_dump(mode="json"))
+        return self._end(job_id, attempt, JobStatus.DONE, output=output)
 
     def fail(self, job_id: str, attempt: int, error: ErrorRecord, status: JobStatus = JobStatus.FAILED) -> bool:
         """Commit a failure (or CANCELLED), fenced like finish()."""
-        return self._end(job_id, attempt, status, error=error.model_dump())
+        return self._end(job_id, attempt, status, error=error)
 
     def hand_back(self, job_id: str, attempt: int) -> bool:
         """Give up a job without blame, for another worker to begin anew. Fenced like finish()."""
         waiting = {"status": JobStatus.QUEUED, "holder": None, "lease_until": None}
-        return self._write(jobs.update().where(*_held(job_id, attempt)).values(waiting)) == 1
+        return self._write(jobs.update().where(_is_held(job_id, attempt)).values(waiting)) == 1
 
     def cancel(self, job_id: str) -> Job:
         """End a waiting job now; ask the holder of a running one to stop. A finished job stays as it is."""
@@ -146,14 +146,22 @@ class Ledger:
         """End a job that nobody holds: waiting, or with an expired lease. False: it is held, or has ended."""
         unheld = sa.or_(jobs.c.status == JobStatus.QUEUED, is_lost(time.time()))
         which = sa.and_(jobs.c.id == job_id, unheld)
-        return end_jobs(self._engine, which, self._observer, status=status, error=error.model_dump()) != []
+        return end_jobs(self._engine, ending(which), self._observer, status, error=error) != []
 
-    def _end(self, job_id: str, attempt: int, status: JobStatus, **values: Any) -> bool:
+    def _end(
+        self,
+        job_id: str,
+        attempt: int,
+        status: JobStatus,
+        output: JobOutput | None = None,
+        error: ErrorRecord | None = None,
+    ) -> bool:
         failpoint("commit.before")
-        held = sa.and_(*_held(job_id, attempt))
-        done = end_jobs(self._engine, held, self._observer, by_worker=True, status=status, **values) != []
+        said = {"output": output, "error": error}
+        held = {"held_id": job_id, "held_attempt": attempt}
+        ended = end_jobs(self._engine, ENDING_HELD, self._observer, status, **said, by_worker=True, **held)
         failpoint("commit.committed")
-        return done
+        return ended != []
 
     def _write(self, statement: sa.Insert | sa.Update) -> int:
         with self._engine.begin() as connection:
@@ -161,9 +169,12 @@ class Ledger:
         return result.rowcount if isinstance(result, CursorResult) else 0
 
 
-def _held(job_id: str, attempt: int) -> Sequence[sa.ColumnElement[bool]]:
-    return jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING
+def _is_held(job_id: str | sa.BindParameter[str], attempt: int | sa.BindParameter[int]) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id == job_id, jobs.c.attempt == attempt, jobs.c.status == JobStatus.RUNNING)
 
 
 def _of_holder(holder: str) -> Sequence[sa.ColumnElement[bool]]:
     return jobs.c.holder == holder, jobs.c.status == JobStatus.RUNNING
+
+
+ENDING_HELD = ending(_is_held(sa.bindparam("held_id", type_=sa.String), sa.bindparam("held_attempt", type_=sa.Integer)))

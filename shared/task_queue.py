@@ -5,7 +5,7 @@ Loss and repetition of messages are the ledger's to mend, so early acknowledgeme
 
 import logging
 
-from celery import Celery
+from celery import Celery, uuid
 
 from shared.jobs import Queue
 
@@ -36,3 +36,20 @@ def make_celery(redis_url: str) -> Celery:
     for name in ("celery.worker.strategy", "celery.app.trace"):  # two lines for each wake-up, which say nothing of jobs
         logging.getLogger(name).setLevel(logging.WARNING)
     return app
+
+
+def send_task(app: Celery, task: str, queue: str, argument: str) -> None:
+    """One message straight on a queue's list. Blocks; raises what the broker's client raises.
+
+    `Celery.send_task` takes twice as long: it routes, declares the queue and its exchange, and makes a result.
+    """
+    message = app.amqp.as_task_v2(uuid(), task, args=(argument,), ignore_result=True)
+    with app.producer_pool.acquire(block=True) as producer:
+        producer.publish(
+            message.body,
+            exchange="",
+            routing_key=queue,
+            serializer=app.conf.task_serializer,
+            headers=message.headers,
+            **message.properties,
+        )

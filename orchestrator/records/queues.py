@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from shared.errors import ErrorRecord, JobCancelled
 from shared.failpoints import failpoint
-from shared.job_ends import end_jobs
+from shared.job_ends import end_jobs, ending
 from shared.job_observer import JobEnd, JobObserver
 from shared.job_table import IS_OPEN, ORDER, is_lost, is_waiting, jobs
 from shared.jobs import Frozen, JobKind, JobStatus, Queue
@@ -70,7 +70,7 @@ class QueueRecords:
     def standings(self, job_ids: Sequence[str]) -> dict[str, Standing]:
         """Those that exist, by id."""
         with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(jobs.c.id, jobs.c.status, _place()).where(jobs.c.id.in_(job_ids)))
+            rows = connection.execute(STANDINGS, {"ids": job_ids})
             return {row.id: Standing(status=row.status, place=row.place) for row in rows}
 
     def open_jobs(self, owner: str, limit: int) -> list[OpenJob]:
@@ -151,7 +151,7 @@ class QueueRecords:
         self._end(sa.and_(jobs.c.status == JobStatus.QUEUED, jobs.c.deadline < time.time()), error, JobStatus.FAILED)
 
     def _end(self, which: Condition, error: ErrorRecord, status: JobStatus, **values: Any) -> list[JobEnd]:
-        return end_jobs(self._engine, which, self._observer, status=status, error=error.model_dump(), **values)
+        return end_jobs(self._engine, ending(which, **values), self._observer, status, error=error)
 
 
 def _place() -> sa.Label[int | None]:
@@ -161,3 +161,7 @@ def _place() -> sa.Label[int | None]:
     queued = (ahead.c.queue == jobs.c.queue, ahead.c.status == JobStatus.QUEUED)
     count = sa.select(sa.func.count()).select_from(ahead).where(*queued, before).correlate(jobs).scalar_subquery()
     return sa.case((jobs.c.status == JobStatus.QUEUED, count)).label("place")
+
+
+STANDINGS = sa.select(jobs.c.id, jobs.c.status, _place()).where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))
+"""Made once: putting it together takes longer than the database needs for it."""
