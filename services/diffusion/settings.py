@@ -27,6 +27,9 @@ class DiffusionSettings(Settings):
     diffusion_threads: int = Field(default=0, ge=0)
     """CPU threads of torch; 0: torch's own choice (which `OMP_NUM_THREADS` sets)."""
 
+    diffusion_prompt_cache_mb: int = Field(default=64, ge=0)
+    """Megabytes of encoded prompts that are kept in the device's memory, so that a known text is not encoded again."""
+
     diffusion_preview_every: int = Field(default=4, ge=0)
     """Steps from one preview to the next; 0: no previews."""
 
