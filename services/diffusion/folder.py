@@ -112,15 +112,24 @@ def weights_variant(component: Path) -> str | None:
             )
         raise FolderRefused(f"{component} has no *.safetensors weights.")
     for path in files:
-        with path.open("rb") as stream:
-            if stream.read(4).startswith(PICKLE_STARTS):
-                raise FolderRefused(
-                    f"{path} is a pickle under a safetensors name; pickles can run code when they are read."
-                )
+        if is_pickle(path):
+            raise FolderRefused(
+                f"{path} is a pickle under a safetensors name; pickles can run code when they are read."
+            )
+    if (component / "adapter_config.json").exists():
+        raise FolderRefused(
+            f"{component} holds an adapter, which would be loaded unchecked; merge it into the weights."
+        )
     for index in component.glob("*.safetensors.index*.json"):
         check_shards(index)
     plain = [path for path in files if ".fp16" not in path.name]
     return None if plain else "fp16"
+
+
+def is_pickle(path: Path) -> bool:
+    """By its content, whatever its name."""
+    with path.open("rb") as stream:
+        return stream.read(4).startswith(PICKLE_STARTS)
 
 
 def check_shards(index: Path) -> None:

@@ -16,6 +16,7 @@ from services.diffusion.autoencoder import AUTOENCODERS, Autoencoder
 from services.diffusion.components import FAULTS, load_network, load_scheduler, load_texts
 from services.diffusion.families import Denoiser, family_of
 from services.diffusion.folder import FolderRefused, read_defaults, read_index
+from services.diffusion.lora import Loras
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import Conditioning, PromptEncoder, Towers
 from services.diffusion.settings import DiffusionSettings
@@ -32,6 +33,8 @@ class Setting:
     """A diffusers scheduler; each request makes its own from this one's configuration."""
     steps: int
     guidance_scale: float
+    loras: Loras
+    """What can be laid over the denoiser."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
         denoiser = family(load_network(family.network_class, component, device, torch_dtype=dtype))
         scheduler = load_scheduler(folder / f"scheduler{suffix}", index.classes["scheduler"])
         guidance = denoiser.guidance_scale if guidance_scale is None else guidance_scale
-        return Setting(denoiser, scheduler, steps or denoiser.steps, guidance)
+        return Setting(
+            denoiser, scheduler, steps or denoiser.steps, guidance, Loras(settings.diffusion_loras, denoiser)
+        )
 
     usual = setting("", defaults.steps, defaults.guidance_scale)
     fast = setting("_fast", defaults.fast.steps, defaults.fast.guidance_scale) if defaults.fast else None

@@ -36,3 +36,6 @@ class DiffusionSettings(Settings):
     diffusion_max_pixels: int | None = Field(default=None, ge=64 * 64)
     """Pixels that are painted at once; larger pictures are painted smaller and enlarged. Unset: one and a half times
     those of the model's own size, beyond which models repeat themselves."""
+
+    diffusion_loras: Path | None = None
+    """Folder of LoRAs for the painter, safetensors by name: `NAME.safetensors`, or a folder NAME with one such file."""

@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +12,17 @@ from torch import Tensor
 from services.diffusion.folder import FolderRefused
 from services.diffusion.prompts import Conditioning, Towers
 
+LORA_READING: Any = {"use_safetensors": True, "local_files_only": True, "return_lora_metadata": True}
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """A LoRA as diffusers has put it into its own format; keys begin with the component that they are for."""
+
+    weights: Mapping[str, Tensor]
+    alphas: Mapping[str, Any] | None
+    metadata: Mapping[str, Any] | None
+
 
 class Denoiser(ABC):
     """A denoising network behind one face, whatever it predicts (noise, velocity, flow): that the scheduler knows."""
@@ -17,6 +30,8 @@ class Denoiser(ABC):
     component: ClassVar[str]
     """Its folder in the pipeline."""
     network_class: ClassVar[Any]
+    lora_reader: ClassVar[Any]
+    """The part of diffusers that knows the formats of this family's LoRAs."""
     texts: ClassVar[Mapping[str, Any]]
     """The text networks that go with it: their classes by their folders in the pipeline."""
     optional: ClassVar[frozenset[str]] = frozenset()
@@ -70,6 +85,10 @@ class Denoiser(ABC):
                     f"The {self.network_class.__name__} takes text of width {width} as its {name}, but the text "
                     f"encoders make it {made} wide."
                 )
+
+    @abstractmethod
+    def read_lora(self, path: Path) -> LoraFile:
+        """Read a safetensors file of a LoRA, of whatever program. Raises what diffusers raises."""
 
     @abstractmethod
     def predict(self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:

@@ -1,16 +1,18 @@
 """FLUX.1 (github.com/black-forest-labs/flux): a transformer over patches of latents and T5's states."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from diffusers.loaders.lora_pipeline import FluxLoraLoaderMixin
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from transformers import CLIPTextModel, T5EncoderModel
 
-from services.diffusion.families.base import Denoiser
+from services.diffusion.families.base import LORA_READING, Denoiser, LoraFile
 from services.diffusion.prompts import Conditioning, Towers
 
 TIMESCALE = 1000
@@ -22,6 +24,7 @@ class Flux(Denoiser):
 
     component = "transformer"
     network_class = FluxTransformer2DModel
+    lora_reader = FluxLoraLoaderMixin
     texts: ClassVar[Mapping[str, Any]] = {"text_encoder": CLIPTextModel, "text_encoder_2": T5EncoderModel}
     gpu_dtype = torch.bfloat16
     even_sigmas = True
@@ -39,6 +42,9 @@ class Flux(Denoiser):
     def widths(self) -> Mapping[str, int]:
         config = self.network.config
         return {"states": config.joint_attention_dim, "vector": config.pooled_projection_dim}
+
+    def read_lora(self, path: Path) -> LoraFile:
+        return LoraFile(*self.lora_reader.lora_state_dict(path, return_alphas=True, **LORA_READING))
 
     def predict(self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         states = self.cast(conditioning.inputs["states"])

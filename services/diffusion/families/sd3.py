@@ -1,15 +1,17 @@
 """Stable Diffusion 3 and 3.5 (arXiv 2403.03206): a transformer over picture and text at once."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from diffusers.loaders.lora_pipeline import SD3LoraLoaderMixin
 from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import StableDiffusion3Pipeline
 from torch import Tensor
 from transformers import CLIPTextModelWithProjection, T5EncoderModel
 
-from services.diffusion.families.base import Denoiser
+from services.diffusion.families.base import LORA_READING, Denoiser, LoraFile
 from services.diffusion.prompts import Conditioning, Towers
 
 T5_TOKENS = 256
@@ -21,6 +23,7 @@ class StableDiffusion3(Denoiser):
 
     component = "transformer"
     network_class = SD3Transformer2DModel
+    lora_reader = SD3LoraLoaderMixin
     texts: ClassVar[Mapping[str, Any]] = {
         "text_encoder": CLIPTextModelWithProjection,
         "text_encoder_2": CLIPTextModelWithProjection,
@@ -42,6 +45,10 @@ class StableDiffusion3(Denoiser):
     def widths(self) -> Mapping[str, int]:
         config = self.network.config
         return {"states": config.joint_attention_dim, "vector": config.pooled_projection_dim}
+
+    def read_lora(self, path: Path) -> LoraFile:
+        weights, metadata = self.lora_reader.lora_state_dict(path, **LORA_READING)
+        return LoraFile(weights, None, metadata)
 
     def predict(self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         output = self.network(

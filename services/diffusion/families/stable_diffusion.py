@@ -1,15 +1,17 @@
 """Stable Diffusion 1.x, 2.x (arXiv 2112.10752) and XL (arXiv 2307.01952): a UNet with cross-attention to CLIP."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from diffusers.loaders.lora_pipeline import StableDiffusionXLLoraLoaderMixin
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from services.diffusion.families.base import Denoiser
+from services.diffusion.families.base import LORA_READING, Denoiser, LoraFile
 from services.diffusion.families.clip import ClipTower
 from services.diffusion.folder import FolderRefused
 from services.diffusion.prompts import Conditioning, Towers
@@ -23,6 +25,7 @@ class StableDiffusion(Denoiser):
 
     component = "unet"
     network_class = UNet2DConditionModel
+    lora_reader = StableDiffusionXLLoraLoaderMixin  # the same for all; it also knows XL's numbering of blocks
     texts: ClassVar[Mapping[str, Any]] = {"text_encoder": CLIPTextModel}
     gpu_dtype = torch.float16
     steps = 30
@@ -41,6 +44,9 @@ class StableDiffusion(Denoiser):
         for name in self.takes_more:
             if getattr(self.network.config, name, None) is not None:
                 raise FolderRefused(f"The UNet needs more than a prompt ({name} is set), which is not supported.")
+
+    def read_lora(self, path: Path) -> LoraFile:
+        return LoraFile(*self.lora_reader.lora_state_dict(path, unet_config=self.network.config, **LORA_READING))
 
     def predict(self, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
         states = self.cast(conditioning.inputs["states"])

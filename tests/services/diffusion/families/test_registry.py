@@ -85,6 +85,16 @@ def test_a_list_of_shards_that_leads_elsewhere_is_refused_unread(copy_of, tmp_pa
     assert not (tmp_path / "hatched").exists()
 
 
+def test_an_adapter_beside_the_weights_of_a_text_network_is_refused_unread(copy_of, tmp_path):
+    folder = copy_of("xl")
+    component = folder / "text_encoder_2"
+    torch.save(Canary(tmp_path / "hatched"), component / "adapter_model.bin")
+    (component / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "elsewhere"}')
+
+    assert "holds an adapter" in refusal(folder)
+    assert not (tmp_path / "hatched").exists()
+
+
 def test_weights_in_shards_are_loaded(copy_of):
     folder = copy_of("sd3")
     whole = load(DiffusionSettings(diffusion_model=folder)).usual.denoiser.network
