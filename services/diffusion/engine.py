@@ -17,7 +17,7 @@ from torch import Tensor
 from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
 from services.diffusion.loading import LoadedPainter, Setting, load
 from services.diffusion.previews import small_jpeg
-from services.diffusion.prompts import Conditioning
+from services.diffusion.prompts import Prompt
 from services.diffusion.retouching import Retouch
 from services.diffusion.sampling import Source, Start, denoise, drawn_noise, fresh_scheduler, model_input, start
 from services.diffusion.settings import DiffusionSettings
@@ -45,7 +45,7 @@ class Run:
     plan: Plan
     retouch: Retouch | None
     scheduler: Any
-    conditioning: Conditioning
+    prompt: Prompt
     start: Start
     steps: Iterator[Tensor]
 
@@ -124,7 +124,12 @@ class Painter:
         device = self.model.device
         scheduler = fresh_scheduler(plan.setting.scheduler, plan.steps, device)
         guided = plan.guidance_scale > 1.0
-        conditioning = self.model.prompts.encode(work.prompt, work.negative_prompt if guided else None)
+        prompt = self.model.prompts.encode(
+            work.prompt,
+            work.negative_prompt if guided else None,
+            guidance_scale=plan.guidance_scale,
+            shape=plan.shape,
+        )
         generator = torch.Generator().manual_seed(work.seed)
         noise = drawn_noise(self.latent_shape(plan), generator, device)
         beginning = start(scheduler, plan.steps, noise, self.source(plan, retouch) if retouch else None)
@@ -132,11 +137,11 @@ class Painter:
             plan.setting.denoiser,
             scheduler,
             beginning,
-            conditioning,
+            prompt,
             guidance_scale=plan.guidance_scale,
             generator=generator,
         )
-        return Run(work, plan, retouch, scheduler, conditioning, beginning, steps)
+        return Run(work, plan, retouch, scheduler, prompt, beginning, steps)
 
     def source(self, plan: Plan, retouch: Retouch) -> Source:
         """The region of an edit as latents."""
@@ -162,11 +167,11 @@ class Painter:
 
     def finish(self, run: Run, image: Image.Image, started: float) -> Painted:
         """The picture as a PNG which says how it was made, with what was used for it."""
-        work, plan, conditioning = run.work, run.plan, run.conditioning
+        work, plan, prompt = run.work, run.plan, run.prompt
         record = Provenance(
             prompt=work.prompt,
-            negative_prompt=work.negative_prompt if conditioning.guided else "",
-            tokens_dropped=conditioning.tokens_dropped,
+            negative_prompt=work.negative_prompt if prompt.guided else "",
+            tokens_dropped=prompt.tokens_dropped,
             seed=work.seed,
             fast=plan.fast,
             steps=plan.steps,
@@ -192,9 +197,9 @@ class Painter:
             strength=run.strength,
             model=self.model.name,
             seconds=time.perf_counter() - started,
-            prompt_tokens=conditioning.tokens,
+            prompt_tokens=prompt.tokens,
             image_tokens=plan.shape[0] * plan.shape[1] // self.model.canvas.stride**2,
-            tokens_dropped=conditioning.tokens_dropped,
+            tokens_dropped=prompt.tokens_dropped,
             unknown_words=self.model.words.unknown_in(work.prompt),
         )
 

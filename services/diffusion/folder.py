@@ -1,6 +1,8 @@
 """What a painter's folder says about itself, and whether its weights may be read. Knows files, not networks."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,19 @@ class FolderDefaults(BaseModel):
     """All words that a small model knows, lower-case; None: it may know any."""
 
 
-def read_index(folder: Path) -> dict[str, str]:
-    """The class name of each component in `model_index.json`, and of the pipeline under `_class_name`.
+@dataclass(frozen=True)
+class PipelineIndex:
+    """What `model_index.json` says of a pipeline."""
+
+    pipeline: str
+    classes: Mapping[str, str]
+    """Of the components that the folder has, by their folders."""
+    options: Mapping[str, Any]
+    """The pipeline's plain values."""
+
+
+def read_index(folder: Path) -> PipelineIndex:
+    """Read a pipeline's `model_index.json`.
 
     Raises:
         FolderRefused: no such folder, or the file is not a pipeline's index.
@@ -52,8 +65,12 @@ def read_index(folder: Path) -> dict[str, str]:
             "that DiffusionPipeline.save_pretrained wrote."
         )
     index = read_json(path)
-    found = {name: value[1] for name, value in index.items() if isinstance(value, list) and len(value) == 2}
-    return {name: value for name, value in found.items() if value} | {"_class_name": str(index.get("_class_name"))}
+    components = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
+    return PipelineIndex(
+        pipeline=str(index.get("_class_name")),
+        classes={name: str(value[1]) for name, value in components.items() if value[1]},
+        options={name: value for name, value in index.items() if name not in components},
+    )
 
 
 def read_defaults(folder: Path) -> FolderDefaults:
@@ -95,10 +112,30 @@ def weights_variant(component: Path) -> str | None:
             )
         raise FolderRefused(f"{component} has no *.safetensors weights.")
     for path in files:
-        with path.open("rb") as stream:
-            if stream.read(4).startswith(PICKLE_STARTS):
-                raise FolderRefused(
-                    f"{path} is a pickle under a safetensors name; pickles can run code when they are read."
-                )
+        if is_pickle(path):
+            raise FolderRefused(
+                f"{path} is a pickle under a safetensors name; pickles can run code when they are read."
+            )
+    if (component / "adapter_config.json").exists():
+        raise FolderRefused(
+            f"{component} holds an adapter, which would be loaded unchecked; merge it into the weights."
+        )
+    for index in component.glob("*.safetensors.index*.json"):
+        check_shards(index)
     plain = [path for path in files if ".fp16" not in path.name]
     return None if plain else "fp16"
+
+
+def is_pickle(path: Path) -> bool:
+    """By its content, whatever its name."""
+    with path.open("rb") as stream:
+        return stream.read(4).startswith(PICKLE_STARTS)
+
+
+def check_shards(index: Path) -> None:
+    """Raise FolderRefused where a list of shards names what is no safetensors file beside it."""
+    shards = read_json(index).get("weight_map")
+    named = {str(name) for name in shards.values()} if isinstance(shards, dict) else {""}
+    beside = {path.name for path in index.parent.glob("*.safetensors")}
+    if not named <= beside:
+        raise FolderRefused(f"{index} names shards that are no safetensors files beside it.")

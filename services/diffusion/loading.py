@@ -8,24 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
-from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from transformers import AutoTokenizer, CLIPTextModel
+from diffusers.utils.logging import set_verbosity_error
 from transformers.utils.logging import disable_progress_bar
 
 from services.diffusion.autoencoder import AUTOENCODERS, Autoencoder
-from services.diffusion.families import FAMILIES, Denoiser
-from services.diffusion.folder import FolderRefused, read_defaults, read_index, weights_variant
+from services.diffusion.components import FAULTS, load_network, load_scheduler, load_texts
+from services.diffusion.families import Denoiser, family_of
+from services.diffusion.folder import FolderRefused, read_defaults, read_index
+from services.diffusion.lora import Loras
 from services.diffusion.previews import Previewer
-from services.diffusion.prompts import PromptEncoder
+from services.diffusion.prompts import Conditioning, PromptEncoder, Towers
 from services.diffusion.settings import DiffusionSettings
 from services.diffusion.shapes import Canvas
 from services.diffusion.words import KnownWords
-
-LOCAL: Any = {"local_files_only": True}
-FAULTS = (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError)
-"""What the libraries raise for folders that do not fit."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,8 @@ class Setting:
     """A diffusers scheduler; each request makes its own from this one's configuration."""
     steps: int
     guidance_scale: float
+    loras: Loras
+    """What can be laid over the denoiser."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
         FolderRefused: a sentence about what is wrong with it.
     """
     disable_progress_bar()
+    set_verbosity_error()  # its pipelines log the ends of long prompts
     folder = settings.diffusion_model.expanduser().absolute()
     index = read_index(folder)
     family = family_of(folder, index)
@@ -70,27 +69,32 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
         torch.set_num_threads(settings.diffusion_threads)
     device, dtype = placement(settings, family)
 
-    def setting(suffix: str, steps: int, guidance_scale: float) -> Setting:
+    def setting(suffix: str, steps: int | None, guidance_scale: float | None) -> Setting:
         component = folder / f"{family.component}{suffix}"
-        network = load_network(family.network_class, component, device, torch_dtype=dtype)
-        scheduler = load_scheduler(folder / f"scheduler{suffix}", index["scheduler"])
-        return Setting(family(network), scheduler, steps, guidance_scale)
+        denoiser = family(load_network(family.network_class, component, device, torch_dtype=dtype))
+        scheduler = load_scheduler(folder / f"scheduler{suffix}", index.classes["scheduler"])
+        guidance = denoiser.guidance_scale if guidance_scale is None else guidance_scale
+        return Setting(
+            denoiser, scheduler, steps or denoiser.steps, guidance, Loras(settings.diffusion_loras, denoiser)
+        )
 
-    guidance_scale = family.guidance_scale if defaults.guidance_scale is None else defaults.guidance_scale
-    usual = setting("", defaults.steps or family.steps, guidance_scale)
+    usual = setting("", defaults.steps, defaults.guidance_scale)
     fast = setting("_fast", defaults.fast.steps, defaults.fast.guidance_scale) if defaults.fast else None
-    tower = load_network(CLIPTextModel, folder / "text_encoder", device, dtype=dtype)
-    prompts = PromptEncoder(load_tokenizer(folder / "tokenizer"), tower, masks_padding=family.masks_padding)
-    network = load_network(AUTOENCODERS[index["vae"]], folder / "vae", device, torch_dtype=torch.float32)
+    texts = load_texts(folder, index, family, device, dtype)
+    towers = usual.denoiser.towers(texts, index.options)
+    row = first_row(folder, towers)
+    network = load_network(AUTOENCODERS[index.classes["vae"]], folder / "vae", device, torch_dtype=torch.float32)
     autoencoder = Autoencoder(network)
     for way in filter(None, (usual, fast)):
-        check_fit(folder, way.denoiser, prompts, autoencoder)
+        check_fit(folder, way.denoiser, towers, autoencoder)
+        way.denoiser.check_row(row)
     size = defaults.size or usual.denoiser.native_side * autoencoder.stride
+    longest = usual.denoiser.longest
     return LoadedPainter(
         name=settings.diffusion_name or folder.name,
         usual=usual,
         fast=fast,
-        prompts=prompts,
+        prompts=PromptEncoder(towers, settings.diffusion_prompt_cache_mb * 10**6),
         autoencoder=autoencoder,
         previewer=Previewer.fitted_to(autoencoder),
         words=KnownWords(defaults.words),
@@ -99,32 +103,30 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
             side=size,
             stride=autoencoder.stride * usual.denoiser.patch,
             max_pixels=settings.diffusion_max_pixels or 3 * size * size // 2,
+            longest=None if longest is None else longest * autoencoder.stride,
         ),
     )
 
 
-def check_fit(folder: Path, denoiser: Denoiser, prompts: PromptEncoder, autoencoder: Autoencoder) -> None:
-    """Raise FolderRefused where the denoiser does not go with the text tower or the autoencoder."""
-    denoiser.check(prompts.width)
+def check_fit(folder: Path, denoiser: Denoiser, towers: Towers, autoencoder: Autoencoder) -> None:
+    """Raise FolderRefused where the denoiser does not go with the text networks or the autoencoder."""
+    denoiser.check()
     if denoiser.latent_channels != autoencoder.latent_channels:
         raise FolderRefused(
             f"{folder}: the denoiser takes {denoiser.latent_channels} channels, the autoencoder's latents have "
             f"{autoencoder.latent_channels}; only text-to-image models are supported."
         )
+    if denoiser.distilled_guidance is towers.negates:
+        raise FolderRefused(f"{folder}: the usual and the fast denoiser are not guided in the same way.")
 
 
-def family_of(folder: Path, index: dict[str, str]) -> type[Denoiser]:
-    """The denoiser family of a pipeline. Raises FolderRefused for all that is not supported, naming what is."""
-    network = index.get("unet") or index.get("transformer") or index["_class_name"]
-    parts = (network, index.get("text_encoder"), index.get("vae"))
-    fits = network in FAMILIES and index.get("text_encoder") == "CLIPTextModel" and index.get("vae") in AUTOENCODERS
-    if not fits or "scheduler" not in index or any(name.endswith(("_2", "_3")) for name in index):
-        raise FolderRefused(
-            f"{folder} is a {index['_class_name']} of {', '.join(str(part) for part in parts)}. Supported are "
-            f"denoisers of the classes {', '.join(FAMILIES)}, with one CLIPTextModel and one of "
-            f"{', '.join(AUTOENCODERS)}."
-        )
-    return FAMILIES[network]
+@torch.inference_mode()
+def first_row(folder: Path, towers: Towers) -> Conditioning:
+    """What the text networks make of no text. Raises FolderRefused where they do not fit together."""
+    try:
+        return towers.row("")
+    except FAULTS as error:
+        raise FolderRefused(f"{folder}: the text networks do not fit together: {error}") from error
 
 
 def placement(settings: DiffusionSettings, family: type[Denoiser]) -> tuple[torch.device, torch.dtype]:
@@ -137,33 +139,3 @@ def placement(settings: DiffusionSettings, family: type[Denoiser]) -> tuple[torc
     if settings.diffusion_dtype != "auto":
         return torch.device(device), getattr(torch, settings.diffusion_dtype)
     return torch.device(device), torch.float32 if device == "cpu" else family.gpu_dtype
-
-
-def load_network(network_class: Any, folder: Path, device: torch.device, **dtype: torch.dtype) -> Any:
-    """One component's network, in evaluation mode and without gradients."""
-    variant = weights_variant(folder)
-    try:
-        network = network_class.from_pretrained(folder, use_safetensors=True, variant=variant, **LOCAL, **dtype)
-    except FAULTS as error:
-        raise FolderRefused(f"{folder} cannot be loaded as a {network_class.__name__}: {error}") from error
-    return network.to(device).eval().requires_grad_(False)
-
-
-def load_tokenizer(folder: Path) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **LOCAL)
-    except FAULTS as error:
-        raise FolderRefused(f"{folder} cannot be loaded as a tokenizer: {error}") from error
-
-
-def load_scheduler(folder: Path, class_name: str) -> Any:
-    """The folder's scheduler. Raises FolderRefused if diffusers has none of this name."""
-    scheduler_class = getattr(diffusers.schedulers, class_name, None)
-    if not (isinstance(scheduler_class, type) and issubclass(scheduler_class, SchedulerMixin)):
-        raise FolderRefused(
-            f"{folder} names the scheduler {class_name}, which diffusers {diffusers.__version__} lacks."
-        )
-    try:
-        return scheduler_class.from_pretrained(folder, **LOCAL)
-    except FAULTS as error:
-        raise FolderRefused(f"{folder} cannot be loaded as a {class_name}: {error}") from error

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from services.diffusion.families import Denoiser
-from services.diffusion.prompts import Conditioning
+from services.diffusion.prompts import Conditioning, Prompt
 from shared.errors import InvalidRequest
 
 
@@ -99,24 +99,25 @@ def denoise(
     denoiser: Denoiser,
     scheduler: Any,
     start: Start,
-    conditioning: Conditioning,
+    prompt: Prompt,
     *,
     guidance_scale: float,
     generator: torch.Generator,
 ) -> Iterator[Tensor]:
     """Yield x_t after each timestep, 1 × channels × h × w in float32; the last one is x_0.
 
-    Guidance is classifier-free (arXiv 2207.12598), where the conditioning has a second row for it. Stochastic
+    Guidance is classifier-free (arXiv 2207.12598), where the prompt has a second row for it. Stochastic
     schedulers draw from `generator`. What is held in an edit is the source's after every step (arXiv 2108.01073,
     2201.09865).
     """
     draws = "generator" in inspect.signature(scheduler.step).parameters
     randomness = {"generator": generator} if draws else {}
     latents = start.latents
+    conditioning = Conditioning.cat([row for row in (prompt.negative, prompt.positive) if row is not None])
     for number, timestep in enumerate(start.timesteps):
-        rows = model_input(scheduler, latents, timestep).repeat(conditioning.states.shape[0], 1, 1, 1)
-        output = denoiser.predict(rows, timestep, conditioning)
-        if conditioning.guided:
+        rows = model_input(scheduler, latents, timestep).repeat(conditioning.rows, 1, 1, 1)
+        output = denoiser.predict(rows, timestep.float().expand(conditioning.rows), conditioning)
+        if prompt.guided:
             unconditional, conditional = output.chunk(2)
             output = unconditional + guidance_scale * (conditional - unconditional)
         latents = scheduler.step(output, timestep, latents, return_dict=False, **randomness)[0]

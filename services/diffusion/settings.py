@@ -27,9 +27,15 @@ class DiffusionSettings(Settings):
     diffusion_threads: int = Field(default=0, ge=0)
     """CPU threads of torch; 0: torch's own choice (which `OMP_NUM_THREADS` sets)."""
 
+    diffusion_prompt_cache_mb: int = Field(default=64, ge=0)
+    """Megabytes of encoded prompts that are kept in the device's memory, so that a known text is not encoded again."""
+
     diffusion_preview_every: int = Field(default=4, ge=0)
     """Steps from one preview to the next; 0: no previews."""
 
     diffusion_max_pixels: int | None = Field(default=None, ge=64 * 64)
     """Pixels that are painted at once; larger pictures are painted smaller and enlarged. Unset: one and a half times
     those of the model's own size, beyond which models repeat themselves."""
+
+    diffusion_loras: Path | None = None
+    """Folder of LoRAs for the painter, safetensors by name: `NAME.safetensors`, or a folder NAME with one such file."""

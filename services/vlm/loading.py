@@ -76,6 +76,8 @@ def check_folder(folder: Path) -> None:
     """Refuse what is no model folder, or holds only weights that could run code when read."""
     if not (folder / "config.json").is_file():
         raise FolderRefused(f"{folder} is no model folder: it has no config.json. Set DIPTYCH_VLM_MODEL.")
+    if (folder / "adapter_config.json").exists():  # which transformers would load, whatever its weights, with peft
+        raise FolderRefused(f"{folder} holds an adapter, which would be loaded unchecked; merge it into the weights.")
     if any(folder.glob("*.safetensors")):
         return
     if any(path for pattern in PICKLES for path in folder.glob(pattern)):

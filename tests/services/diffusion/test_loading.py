@@ -100,7 +100,7 @@ def test_a_folder_that_is_no_pipeline_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "component",
     [
-        {"transformer": ["diffusers", "FluxTransformer2DModel"]},
+        {"transformer": ["diffusers", "WanTransformer3DModel"]},
         {"transformer": ["os", "system"]},
         {"text_encoder": ["transformers", "Gemma2Model"]},
         {"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]},
@@ -168,7 +168,7 @@ def test_a_half_precision_variant_is_found_and_computed_in_the_format_asked_for(
     model = load(DiffusionSettings(diffusion_model=folder, diffusion_dtype="bfloat16"))
 
     assert model.usual.denoiser.network.dtype == torch.bfloat16
-    assert model.prompts.tower.dtype == torch.bfloat16
+    assert model.prompts.towers.tower.dtype == torch.bfloat16
     assert model.autoencoder.network.dtype == torch.float32
     *_, painted = Painter(model, DiffusionSettings()).paint(GenerateImage(prompt="a cat", seed=1, steps=2))
     assert painted.width == 64
@@ -182,8 +182,8 @@ def test_a_tokenizer_of_vocabulary_and_merges_is_the_same_as_one_of_tokenizer_js
     (folder / "tokenizer" / "tokenizer.json").unlink()
 
     old, new = (
-        load(DiffusionSettings(diffusion_model=path)).prompts.encode("A cat, 2!", "") for path in
+        load(DiffusionSettings(diffusion_model=path)).prompts.towers.row("A cat, 2!") for path in
         (folder, stable_diffusion_folder)
     )  # fmt: skip
 
-    assert torch.equal(old.states, new.states)
+    assert torch.equal(old.inputs["states"], new.inputs["states"])

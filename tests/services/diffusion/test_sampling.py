@@ -100,6 +100,6 @@ def test_the_loop_agrees_with_sanas_pipeline(sana, sana_folder, latents_of, guid
         output_type="latent",
         use_resolution_binning=False,
         complex_human_instruction=None,
-        max_sequence_length=sana.model.prompts.length,
+        max_sequence_length=sana.model.prompts.towers.length,
     ).images
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)

@@ -53,6 +53,12 @@ def test_a_folder_with_only_pickle_weights_is_refused(copy):
         load_folder(copy)
 
 
+def test_an_adapter_beside_the_weights_is_refused(copy):
+    (copy / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(FolderRefused, match="holds an adapter"):
+        load_folder(copy)
+
+
 def test_a_folder_without_weights_or_without_anything_is_refused(copy, tmp_path):
     (copy / "model.safetensors").unlink()
     with pytest.raises(FolderRefused, match="safetensors"):
