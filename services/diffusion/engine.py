@@ -1,213 +1,240 @@
-"""Paints and edits: one request in, its steps, previews and picture out. Knows no queue and no artifact store.
+"""The step-batching engine: one thread that denoises the pictures of all requests, a step of many at a time.
 
-Requests share one model. Their denoise steps take turns under a lock, one step at a time; encoding the prompt and
-decoding the latents stay outside it.
+A picture joins the batch of its kind before the next step and leaves it when it is done, so nobody waits for another's
+last step. Knows pictures as latents; knows no prompts, no pixels and no jobs.
 """
 
+import contextlib
+import logging
+import queue
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import torch
-from PIL import Image
-from torch import Tensor
 
-from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
-from services.diffusion.loading import LoadedPainter, Setting, load
-from services.diffusion.previews import small_jpeg
-from services.diffusion.prompts import Prompt
-from services.diffusion.retouching import Retouch
-from services.diffusion.sampling import Source, Start, denoise, drawn_noise, fresh_scheduler, model_input, start
-from services.diffusion.settings import DiffusionSettings
-from shared.jobs import EditImage, GenerateImage, Painting
-from shared.provenance import EditRecord, Provenance, png_with_provenance
+from services.diffusion.batch import Batch, Picture
+from services.diffusion.fairness import DeficitRoundRobin
+from shared.errors import DeadlineExceeded, DiptychError, JobFailed
 
+QUANTUM = 40
+"""Row-steps that an owner's turn is worth: a picture of 20 steps with guidance."""
+LATE = "The picture took longer than it may. Ask for fewer steps or a smaller picture."
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class Plan:
-    """A request with the painter's defaults filled in."""
-
-    setting: Setting
-    fast: bool
-    steps: int
-    guidance_scale: float
-    shape: tuple[int, int]
-    """Width and height that are painted."""
+Watch = Callable[[int, float], None]
+"""Is told the rows of each step's batch, and how many seconds it took."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """A request on its way: its own scheduler and the loop that makes its latents."""
+class Ticket:
+    """A picture in the engine, for those who wait for it."""
 
-    work: Painting
-    plan: Plan
-    retouch: Retouch | None
-    scheduler: Any
-    prompt: Prompt
-    start: Start
-    steps: Iterator[Tensor]
+    def __init__(self, picture: Picture, owner: str, deadline: float | None) -> None:
+        self.picture, self.owner, self.deadline = picture, owner, deadline
+        self.left = False
+        """Nobody waits for it any more."""
+        self._error: Exception | None = None
+        self._followers: list[queue.SimpleQueue[None]] = []
+        self._lock = threading.Lock()
 
-    @property
-    def total(self) -> int:
-        return len(self.start.timesteps)
+    def follow(self, pause_s: float) -> Iterator[int | None]:
+        """How many steps are done, each time that this grows, until all are; None after each pause without news.
 
-    @property
-    def strength(self) -> float | None:
-        return self.retouch.strength if self.retouch else None
-
-
-class Painter:
-    """The painter of one process; may be used from several threads at once."""
-
-    def __init__(self, model: LoadedPainter, settings: DiffusionSettings) -> None:
-        self.model = model
-        self.settings = settings
-        self._one_step_at_a_time = threading.Lock()
-
-    @classmethod
-    def from_settings(cls, settings: DiffusionSettings) -> "Painter":
-        """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py)."""
-        return cls(load(settings), settings)
-
-    def paint(self, work: GenerateImage) -> Iterator[Happening]:
-        """Yield Prepared, a Step after each step, a Preview after some, at last the Painted. Closing cancels.
-
-        The same work gives the same bytes, whatever else is running.
+        Many may follow at once. What happened while one did not look is told in one. When the last one stops looking,
+        the picture is given up.
 
         Raises:
-            InvalidRequest: at the first step, for a number of steps that this model cannot do.
-            JobFailed: the numbers ran out of range.
+            DeadlineExceeded: it was not done by its deadline.
+            JobFailed: the network failed at it.
         """
-        side = self.model.canvas.side
-        yield from self._follow(work, (work.width or side, work.height or side), None)
+        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        with self._lock:
+            self._followers.append(bell)
+        try:
+            yield from self._told(bell, pause_s)
+        finally:
+            with self._lock:
+                self._followers.remove(bell)
+                self.left = not self._followers
 
-    def edit(self, work: EditImage, source: bytes, mask: bytes | None) -> Iterator[Happening]:
-        """As `paint`, from the artifacts that `work` names: the source's PNG, and that of the mask if there is one.
+    def _told(self, bell: "queue.SimpleQueue[None]", pause_s: float) -> Iterator[int | None]:
+        told = 0
+        while told < self.picture.total:
+            if self._error is not None:
+                raise self._error
+            done = self.picture.step
+            if done > told:
+                for told in range(told + 1, done + 1):
+                    yield told
+                continue
+            try:
+                bell.get(timeout=pause_s)
+            except queue.Empty:
+                yield None
 
-        Raises:
-            InvalidRequest: also where mask or box do not fit the source.
-        """
-        retouch = Retouch.of(work, source, mask)
-        yield from self._follow(work, retouch.region.size, retouch)
+    def tell(self, error: Exception | None = None) -> None:
+        """Something has changed: a step is done, or the picture failed."""
+        self._error = error
+        with self._lock:
+            for bell in self._followers:
+                bell.put(None)
 
-    def plan(self, work: Painting, size: tuple[int, int]) -> Plan:
-        """Fill in the defaults. `size`: width and height of what is painted, as it will be seen."""
-        model = self.model
-        shape = model.canvas.shape_for(*size)
-        if work.fast and model.fast is not None:  # distilled for its own steps and guidance: others would not do
-            return Plan(model.fast, True, model.fast.steps, model.fast.guidance_scale, shape)
-        guidance = model.usual.guidance_scale if work.guidance_scale is None else work.guidance_scale
-        return Plan(model.usual, False, work.steps or model.usual.steps, guidance, shape)
-
-    def _follow(self, work: Painting, size: tuple[int, int], retouch: Retouch | None) -> Iterator[Happening]:
-        started = time.perf_counter()
-        run = self.begin(work, self.plan(work, size), retouch)
-        latents = run.start.latents
-        yield Prepared(run.total)
-        for step in range(1, run.total + 1):
-            with self._one_step_at_a_time:
-                latents = next(run.steps)
-            yield Step(step, run.total)
-            if self.shows_preview(step, run.total):
-                yield Preview(step, self.preview(run, latents, step))
-        image = Image.fromarray(self.model.autoencoder.decode(latents))
-        if retouch is not None:
-            image = retouch.composed(image)
-        elif image.size != size:
-            image = image.resize(size, Image.Resampling.LANCZOS)
-        yield self.finish(run, image, started)
-
-    def begin(self, work: Painting, plan: Plan, retouch: Retouch | None) -> Run:
-        """Everything before the first step: prompt, source, noise, schedule."""
-        device = self.model.device
-        scheduler = fresh_scheduler(plan.setting.scheduler, plan.steps, device)
-        guided = plan.guidance_scale > 1.0
-        prompt = self.model.prompts.encode(
-            work.prompt,
-            work.negative_prompt if guided else None,
-            guidance_scale=plan.guidance_scale,
-            shape=plan.shape,
-        )
-        generator = torch.Generator().manual_seed(work.seed)
-        noise = drawn_noise(self.latent_shape(plan), generator, device)
-        beginning = start(scheduler, plan.steps, noise, self.source(plan, retouch) if retouch else None)
-        steps = denoise(
-            plan.setting.denoiser,
-            scheduler,
-            beginning,
-            prompt,
-            guidance_scale=plan.guidance_scale,
-            generator=generator,
-        )
-        return Run(work, plan, retouch, scheduler, prompt, beginning, steps)
-
-    def source(self, plan: Plan, retouch: Retouch) -> Source:
-        """The region of an edit as latents."""
-        device = self.model.device
-        latents = self.model.autoencoder.encode(retouch.pixels(plan.shape).to(device)).float()
-        cells = retouch.cells(latents.shape[-1], latents.shape[-2])
-        return Source(latents, retouch.strength, None if cells is None else cells.to(device))
-
-    def latent_shape(self, plan: Plan) -> tuple[int, int, int, int]:
-        stride = self.model.autoencoder.stride
-        return 1, plan.setting.denoiser.latent_channels, plan.shape[1] // stride, plan.shape[0] // stride
-
-    def shows_preview(self, step: int, total: int) -> bool:
-        """Every few steps, and not after the last one: the picture itself follows."""
-        every = self.settings.diffusion_preview_every
-        return every > 0 and step % every == 0 and step < total
-
-    def preview(self, run: Run, latents: Tensor, step: int) -> bytes:
-        """What x_t looks like after `step`, as a small JPEG."""
-        visible = model_input(run.scheduler, latents, run.start.timesteps[step])
-        picture = self.model.previewer.picture(visible)
-        return small_jpeg(run.retouch.glimpse(picture) if run.retouch else picture)
-
-    def finish(self, run: Run, image: Image.Image, started: float) -> Painted:
-        """The picture as a PNG which says how it was made, with what was used for it."""
-        work, plan, prompt = run.work, run.plan, run.prompt
-        record = Provenance(
-            prompt=work.prompt,
-            negative_prompt=work.negative_prompt if prompt.guided else "",
-            tokens_dropped=prompt.tokens_dropped,
-            seed=work.seed,
-            fast=plan.fast,
-            steps=plan.steps,
-            guidance_scale=plan.guidance_scale,
-            width=image.width,
-            height=image.height,
-            native_width=plan.shape[0],
-            native_height=plan.shape[1],
-            scheduler=type(plan.setting.scheduler).__name__,
-            model=self.model.name,
-            edit=edit_record(run),
-        )
-        return Painted(
-            png=png_with_provenance(image, record),
-            width=image.width,
-            height=image.height,
-            native_width=plan.shape[0],
-            native_height=plan.shape[1],
-            seed=work.seed,
-            fast=plan.fast,
-            steps=plan.steps,
-            guidance_scale=plan.guidance_scale,
-            strength=run.strength,
-            model=self.model.name,
-            seconds=time.perf_counter() - started,
-            prompt_tokens=prompt.tokens,
-            image_tokens=plan.shape[0] * plan.shape[1] // self.model.canvas.stride**2,
-            tokens_dropped=prompt.tokens_dropped,
-            unknown_words=self.model.words.unknown_in(work.prompt),
-        )
+    @property
+    def done(self) -> bool:
+        return self.picture.step == self.picture.total
 
 
-def edit_record(run: Run) -> EditRecord | None:
-    """What the picture says of an edit."""
-    if not isinstance(run.work, EditImage) or run.retouch is None:
+class Group:
+    """The pictures that may share a batch."""
+
+    def __init__(self) -> None:
+        self.running: list[Ticket] = []
+        self.waiting: DeficitRoundRobin[Ticket] = DeficitRoundRobin(QUANTUM)
+        self._batch: Batch | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(ticket.picture.rows for ticket in self.running)
+
+    def settle(self) -> None:
+        """Before a step: let go whom nobody waits for or who is late, and let in as many as fit."""
+        now = time.time()
+        for ticket in self.running:
+            _check(ticket, now)
+        self.waiting.drop(lambda ticket: _check(ticket, now))
+        staying = [ticket for ticket in self.running if not ticket.left]
+        while (ticket := self.waiting.take()) is not None:
+            picture = ticket.picture
+            rows = sum(other.picture.rows for other in staying) + picture.rows
+            if staying and rows > picture.most_rows:
+                self.waiting.give_back(ticket.owner, ticket, _cost(ticket))
+                break
+            staying.append(ticket)
+        if staying != self.running:
+            self.running, self._batch = staying, None
+
+    def step(self) -> None:
+        """One step of all that run."""
+        if self._batch is None:
+            self._batch = Batch([ticket.picture for ticket in self.running])
+        first = self.running[0].picture
+        first.adapters.activate(first.loras)
+        self._batch.step()
+
+    def step_apart(self) -> None:
+        """The same one by one, so that only those fail who do not work alone either."""
+        self._batch = None
+        for ticket in self.running:
+            try:
+                Batch([ticket.picture]).step()
+            except Exception as error:
+                fail(ticket, error)
+
+    def finish(self) -> None:
+        """After a step: tell everyone, and let go who is done."""
+        for ticket in self.running:
+            if not ticket.left:
+                ticket.tell()
+        staying = [ticket for ticket in self.running if not (ticket.done or ticket.left)]
+        if len(staying) < len(self.running):
+            self.running, self._batch = staying, None
+
+
+class Engine:
+    """Denoises pictures. Its methods may be called from any thread."""
+
+    def __init__(self, *, exact: bool, watch: Watch | None = None) -> None:
+        """`exact`: pictures with and without guidance do not share a batch; their bits depend on different sizes."""
+        self._exact, self._watch = exact, watch
+        self._groups: OrderedDict[Any, Group] = OrderedDict()
+        self._news = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop after the step that is under way."""
+        with self._news:
+            self._closed = True
+            self._news.notify()
+        self._thread.join()
+
+    def submit(self, picture: Picture, *, owner: str = "", deadline: float | None = None) -> Ticket:
+        """Have a picture denoised. `deadline`: seconds of the epoch. Nothing is done until somebody follows."""
+        ticket = Ticket(picture, owner, deadline)
+        with self._news:
+            group = self._groups.setdefault(self._key(picture), Group())
+            group.waiting.put(owner, ticket, _cost(ticket))
+            self._news.notify()
+        return ticket
+
+    def _key(self, picture: Picture) -> Any:
+        shares = picture.denoiser, picture.loras, picture.latents.shape
+        return (*shares, picture.rows) if self._exact else shares
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            began = time.perf_counter()
+            rows = group.rows
+            self._step(group)
+            if self._watch is not None:
+                self._watch(rows, time.perf_counter() - began)
+
+    def _next_group(self) -> Group | None:
+        """The group whose turn it is, ready for a step; waits for one. None: the engine is closed."""
+        with self._news:
+            while not self._closed:
+                for key, group in list(self._groups.items()):
+                    group.settle()
+                    if group.running:
+                        self._groups.move_to_end(key)
+                        return group
+                    if not len(group.waiting):
+                        del self._groups[key]
+                if not self._groups:
+                    self._news.wait()
         return None
-    return EditRecord(
-        source=run.work.source, strength=run.retouch.strength, mask=run.work.mask, region=run.retouch.region.box
-    )
+
+    def _step(self, group: Group) -> None:
+        try:
+            group.step()
+        except DiptychError as error:  # no such LoRA
+            for ticket in group.running:
+                fail(ticket, error)
+        except Exception:
+            log.exception("a step of %d pictures failed", len(group.running))
+            self._make_room()
+            group.step_apart()
+        group.finish()
+
+    @staticmethod
+    def _make_room() -> None:
+        """It may have been memory that was short."""
+        with contextlib.suppress(RuntimeError):
+            torch.cuda.empty_cache()
+
+
+def fail(ticket: Ticket, error: Exception) -> None:
+    """Have a ticket's followers learn why there is no picture."""
+    known = isinstance(error, DiptychError)
+    ticket.left = True
+    ticket.tell(error if known else JobFailed("The painter failed at this picture. The worker's log has the details."))
+
+
+def _check(ticket: Ticket, now: float) -> bool:
+    """Whether a ticket is over before it is done."""
+    if not ticket.left and ticket.deadline is not None and now > ticket.deadline:
+        fail(ticket, DeadlineExceeded(LATE))
+    return ticket.left
+
+
+def _cost(ticket: Ticket) -> float:
+    return ticket.picture.rows * (ticket.picture.total - ticket.picture.step)
