@@ -10,6 +10,7 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor
 
+from services.diffusion.folder import FolderRefused
 from shared.errors import JobFailed
 
 AUTOENCODERS: dict[str, Any] = {
@@ -23,6 +24,9 @@ class Autoencoder:
     """An autoencoder whose latents are scaled to the variance that the denoiser works with."""
 
     def __init__(self, network: Any) -> None:
+        """Raises FolderRefused for latents that are scaled channel by channel."""
+        if getattr(network.config, "latents_mean", None) or getattr(network.config, "latents_std", None):
+            raise FolderRefused("The autoencoder's latents are scaled channel by channel, which is not supported.")
         self.network = network
         config = network.config
         blocks = getattr(config, "block_out_channels", None) or config.encoder_block_out_channels

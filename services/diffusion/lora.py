@@ -30,7 +30,7 @@ class Loras:
     """The LoRAs that one denoiser can have. Not for several threads at once, like the denoiser."""
 
     def __init__(self, folder: Path | None, denoiser: Denoiser) -> None:
-        self.folder = folder
+        self.folder = folder and folder.expanduser()
         self.denoiser = denoiser
         self.active = LoraSet()
         self._adapters: OrderedDict[str, str] = OrderedDict()

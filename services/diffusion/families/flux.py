@@ -20,7 +20,7 @@ TIMESCALE = 1000
 
 
 class Flux(Denoiser):
-    """The transformer; of dev, guidance is an input, and of schnell there is none to be had in four steps."""
+    """The transformer. Guidance is an input of dev; schnell is distilled to do without."""
 
     component = "transformer"
     network_class = FluxTransformer2DModel

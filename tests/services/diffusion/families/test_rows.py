@@ -1,9 +1,15 @@
-"""A batch whose rows stand at different steps of different prompts, for every family."""
+"""How every family predicts: row by row, whatever stands beside, and without a look at the device's numbers."""
+
+from copy import copy, deepcopy
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from services.diffusion.loading import load
 from services.diffusion.prompts import Conditioning
+from services.diffusion.settings import DiffusionSettings
 from tests.services.diffusion.families.conftest import PIPELINES
 
 PROMPTS = ("an orange cat", "a dog", "")
@@ -38,3 +44,48 @@ def test_each_row_of_a_batch_is_as_it_is_alone(painter):
         assert (elsewhen - alone).abs().max() > 1e-4
         otherwise = denoiser.predict(latents[one], timesteps[one], rows[number - 1])
         assert (otherwise - alone).abs().max() > 1e-4
+
+
+class Transfers(TorchDispatchMode):
+    """Notes what is done with tensors that lie in the host's memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, function, types, given=(), named=None):
+        tensors = [value for value in tree_leaves((given, named)) if isinstance(value, torch.Tensor)]
+        if any(tensor.device.type == "cpu" for tensor in tensors):
+            self.seen.append(str(function))
+        return function(*given, **(named or {}))
+
+
+@torch.inference_mode()
+def test_a_prediction_never_waits_for_the_device_nor_sends_it_tensors(painter):
+    row = painter.prompts.encode("an orange cat", None, guidance_scale=3.0, shape=(64, 64)).positive
+    denoiser = copy(painter.usual.denoiser)
+    denoiser.network = deepcopy(denoiser.network).to("meta")  # whose tensors have no numbers to look at
+    conditioning = Conditioning({name: tensor.to("meta") for name, tensor in row.inputs.items()})
+    latents = torch.empty((1, denoiser.latent_channels, 16, 20), device="meta")
+
+    with Transfers() as transfers:
+        predicted = denoiser.predict(latents, torch.empty(1, device="meta"), conditioning)
+
+    assert predicted.shape == latents.shape
+    assert transfers.seen == []
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", PIPELINES)
+@torch.inference_mode()
+def test_half_precision_comes_near_and_out_in_float32(folder_of, painter_of, name, dtype):
+    half = load(DiffusionSettings(diffusion_model=folder_of(name), diffusion_dtype=dtype))
+    generator = torch.Generator().manual_seed(3)
+    latents = torch.randn((1, half.usual.denoiser.latent_channels, 16, 16), generator=generator)
+    predicted = []
+    for painter in (half, painter_of(name)):
+        row = painter.prompts.encode("a cat", None, guidance_scale=2.0, shape=(64, 64)).positive
+        predicted.append(painter.usual.denoiser.predict(latents, torch.tensor([500.0]), row))
+    assert half.usual.denoiser.network.dtype == getattr(torch, dtype)
+    assert predicted[0].dtype == torch.float32
+    torch.testing.assert_close(*predicted, atol=0.1, rtol=0.05)

@@ -1,9 +1,16 @@
 """Stable Diffusion 3 against diffusers' own pipeline, with its T5 and without."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import StableDiffusion3Pipeline
 
+from services.diffusion.folder import FolderRefused
+from services.diffusion.loading import load
+from services.diffusion.settings import DiffusionSettings
 from tests.services.diffusion.families.conftest import T5_TOKENS
 from tests.services.diffusion.families.loop import denoised, noise
 
@@ -50,6 +57,23 @@ def test_the_pixels_of_shifted_latents_of_16_channels_agree_too(sd3, pipeline):
     theirs = (pipeline.image_processor.postprocess(decoded, output_type="np")[0] * 255).round()
     assert abs(ours.astype(float) - theirs).max() <= 1
     assert ours.std() > 1
+
+
+def test_pixels_become_shifted_latents_as_in_the_pipelines_that_edit(sd3, pipeline):
+    pixels = torch.rand((1, 3, 32, 48), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    vae = pipeline.vae
+    with torch.inference_mode():
+        mean = vae.encode(pixels).latent_dist.mode()
+    theirs = (mean - vae.config.shift_factor) * vae.config.scaling_factor
+    torch.testing.assert_close(sd3.autoencoder.encode(pixels), theirs, atol=1e-5, rtol=0)
+
+
+def test_latents_that_are_scaled_channel_by_channel_are_refused(sd3_folder, tmp_path):
+    folder = Path(shutil.copytree(sd3_folder, tmp_path / "copy"))
+    config = folder / "vae" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"latents_mean": [0.1] * 16}))
+    with pytest.raises(FolderRefused, match="scaled channel by channel"):
+        load(DiffusionSettings(diffusion_model=folder))
 
 
 def test_a_picture_is_never_longer_than_the_positions_that_the_network_knows(sd3):
