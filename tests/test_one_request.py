@@ -19,7 +19,7 @@ from orchestrator.app import create_app
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.vlm.client import VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings

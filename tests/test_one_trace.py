@@ -11,7 +11,7 @@ from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.measured import MeasuredVlm
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import VlmUnavailable
 from shared.events import Usage

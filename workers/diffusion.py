@@ -5,9 +5,9 @@ import dataclasses
 import sys
 from collections.abc import Generator
 
-from services.diffusion.engine import Painter
 from services.diffusion.folder import FolderRefused
 from services.diffusion.happenings import Painted, Preview, Step
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from services.gpu import gpu_memory
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
@@ -27,7 +27,7 @@ def generate_image(painter: Painter, store: ArtifactStore, step_took: StepTook) 
 
     def perform(job: Job) -> Generator[Happening, None, None]:
         assert isinstance(job.input, GenerateImage)  # noqa: S101 - the queue's own kind
-        for happening in watched(painter.paint(job.input), step_took):
+        for happening in watched(painter.paint(job.input, owner=job.owner, deadline=job.deadline), step_took):
             yield as_event(happening, job, store)
 
     return perform
@@ -40,7 +40,8 @@ def edit_image(painter: Painter, store: ArtifactStore, step_took: StepTook) -> P
         work = job.input
         assert isinstance(work, EditImage)  # noqa: S101 - the queue's own kind
         mask = None if work.mask is None else store.get(work.mask)
-        for happening in watched(painter.edit(work, store.get(work.source), mask), step_took):
+        painting = painter.edit(work, store.get(work.source), mask, owner=job.owner, deadline=job.deadline)
+        for happening in watched(painting, step_took):
             yield as_event(happening, job, store)
 
     return perform
@@ -54,7 +55,9 @@ def performs(painter: Painter, store: ArtifactStore, step_took: StepTook = unhea
     }
 
 
-def as_event(happening: Step | Preview | Painted, job: Job, store: ArtifactStore) -> Happening:
+def as_event(happening: Step | Preview | Painted | None, job: Job, store: ArtifactStore) -> Happening:
+    if happening is None:
+        return None
     if isinstance(happening, Step):
         return JobProgress(job_id=job.id, attempt=job.attempt, step=happening.step, total=happening.total)
     if isinstance(happening, Preview):

@@ -26,7 +26,8 @@ from workers.tracing import job_span
 
 log = logging.getLogger(__name__)
 
-Happening = JobProgress | JobPreview | GeneratedImage | TextRead
+Happening = JobProgress | JobPreview | GeneratedImage | TextRead | None
+"""None: nothing has happened, but the service looks whether it should go on."""
 Perform = Callable[[Job], Generator[Happening, None, None]]
 
 
@@ -114,7 +115,8 @@ class JobRunner:
                 hold.check()
                 if isinstance(happening, GeneratedImage | TextRead):
                     return happening
-                self._emit(hold, happening)
+                if happening is not None:
+                    self._emit(hold, happening)
         raise RuntimeError("the service ended without a result")
 
     def _fail(

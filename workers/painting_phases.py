@@ -17,14 +17,15 @@ def unheard(_seconds: float) -> None:
     """For where nobody wants to know."""
 
 
-def watched(happenings: Iterator[Happening], step_took: StepTook) -> Iterator[Step | Preview | Painted]:
+def watched(happenings: Iterator[Happening], step_took: StepTook) -> Iterator[Step | Preview | Painted | None]:
     """What happens, with the spans `encode`, `denoise` and `decode` under the current one."""
     span = tracer.start_span("encode")
     try:
         while True:
             began = time.perf_counter()
-            happening = next(happenings, None)
-            if happening is None:
+            try:
+                happening = next(happenings)
+            except StopIteration:
                 return
             if isinstance(happening, Prepared):
                 span.end()

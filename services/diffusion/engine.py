@@ -34,7 +34,7 @@ class Ticket:
     def __init__(self, picture: Picture, owner: str, deadline: float | None) -> None:
         self.picture, self.owner, self.deadline = picture, owner, deadline
         self.left = False
-        """Nobody waits for it any more."""
+        """It is given up, or has failed."""
         self._error: Exception | None = None
         self._followers: list[queue.SimpleQueue[None]] = []
         self._lock = threading.Lock()
@@ -42,8 +42,7 @@ class Ticket:
     def follow(self, pause_s: float) -> Iterator[int | None]:
         """How many steps are done, each time that this grows, until all are; None after each pause without news.
 
-        Many may follow at once. What happened while one did not look is told in one. When the last one stops looking,
-        the picture is given up.
+        Many may follow at once, and from any moment on.
 
         Raises:
             DeadlineExceeded: it was not done by its deadline.
@@ -57,17 +56,24 @@ class Ticket:
         finally:
             with self._lock:
                 self._followers.remove(bell)
-                self.left = not self._followers
+
+    def extend(self, deadline: float | None) -> None:
+        """Somebody has joined who gives it until then; None: for ever."""
+        if self.deadline is not None:
+            self.deadline = None if deadline is None else max(deadline, self.deadline)
+
+    def give_up(self) -> None:
+        """Nobody wants the picture any more: it is let go before the next step."""
+        self.left = True
 
     def _told(self, bell: "queue.SimpleQueue[None]", pause_s: float) -> Iterator[int | None]:
         told = 0
         while told < self.picture.total:
             if self._error is not None:
                 raise self._error
-            done = self.picture.step
-            if done > told:
-                for told in range(told + 1, done + 1):
-                    yield told
+            if told < self.picture.step:
+                told += 1
+                yield told
                 continue
             try:
                 bell.get(timeout=pause_s)
@@ -168,7 +174,7 @@ class Engine:
         self._thread.join()
 
     def submit(self, picture: Picture, *, owner: str = "", deadline: float | None = None) -> Ticket:
-        """Have a picture denoised. `deadline`: seconds of the epoch. Nothing is done until somebody follows."""
+        """Have a picture denoised. `deadline`: seconds of the epoch."""
         ticket = Ticket(picture, owner, deadline)
         with self._news:
             group = self._groups.setdefault(self._key(picture), Group())

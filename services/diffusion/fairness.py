@@ -1,4 +1,4 @@
-"""Who is next when more wait than fit: deficit round robin (Shreedhar and Varghese, SIGCOMM 1995). Knows no pictures."""
+"""Who is next where more wait than fit: deficit round robin (Shreedhar and Varghese, SIGCOMM 1995)."""
 
 from collections import deque
 from collections.abc import Callable

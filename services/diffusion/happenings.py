@@ -56,4 +56,5 @@ class Painted:
     """Words of the prompt that the model never learned: what they mean is not in the picture."""
 
 
-Happening = Prepared | Step | Preview | Painted
+Happening = Prepared | Step | Preview | Painted | None
+"""None: nothing has happened for a while; whoever follows may look whether it should go on."""

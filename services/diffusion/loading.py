@@ -6,7 +6,6 @@ named here, never by one that the folder names; the folder's safety checker and 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers.utils.logging import set_verbosity_error
@@ -19,6 +18,7 @@ from services.diffusion.folder import FolderRefused, read_defaults, read_index
 from services.diffusion.lora import Loras
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import Conditioning, PromptEncoder, Towers
+from services.diffusion.schedules import Sampler
 from services.diffusion.settings import DiffusionSettings
 from services.diffusion.shapes import Canvas
 from services.diffusion.words import KnownWords
@@ -29,8 +29,7 @@ class Setting:
     """A way to paint: a denoiser, and how it is called where a request says nothing itself."""
 
     denoiser: Denoiser
-    scheduler: Any
-    """A diffusers scheduler; each request makes its own from this one's configuration."""
+    sampler: Sampler
     steps: int
     guidance_scale: float
     loras: Loras
@@ -65,18 +64,14 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
     index = read_index(folder)
     family = family_of(folder, index)
     defaults = read_defaults(folder)
-    if settings.diffusion_threads:
-        torch.set_num_threads(settings.diffusion_threads)
     device, dtype = placement(settings, family)
 
     def setting(suffix: str, steps: int | None, guidance_scale: float | None) -> Setting:
         component = folder / f"{family.component}{suffix}"
         denoiser = family(load_network(family.network_class, component, device, torch_dtype=dtype))
-        scheduler = load_scheduler(folder / f"scheduler{suffix}", index.classes["scheduler"])
+        sampler = sampler_of(folder / f"scheduler{suffix}", index.classes["scheduler"], family)
         guidance = denoiser.guidance_scale if guidance_scale is None else guidance_scale
-        return Setting(
-            denoiser, scheduler, steps or denoiser.steps, guidance, Loras(settings.diffusion_loras, denoiser)
-        )
+        return Setting(denoiser, sampler, steps or denoiser.steps, guidance, Loras(settings.diffusion_loras, denoiser))
 
     usual = setting("", defaults.steps, defaults.guidance_scale)
     fast = setting("_fast", defaults.fast.steps, defaults.fast.guidance_scale) if defaults.fast else None
@@ -106,6 +101,14 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
             longest=None if longest is None else longest * autoencoder.stride,
         ),
     )
+
+
+def sampler_of(folder: Path, class_name: str, family: type[Denoiser]) -> Sampler:
+    """Raises FolderRefused."""
+    try:
+        return Sampler(load_scheduler(folder, class_name), even_sigmas=family.even_sigmas)
+    except ValueError as error:
+        raise FolderRefused(f"{folder} is a {class_name}, which cannot be used: {error}.") from error
 
 
 def check_fit(folder: Path, denoiser: Denoiser, towers: Towers, autoencoder: Autoencoder) -> None:
@@ -138,4 +141,8 @@ def placement(settings: DiffusionSettings, family: type[Denoiser]) -> tuple[torc
         raise FolderRefused(f"DIPTYCH_DIFFUSION_DEVICE is {device}, but torch sees no GPU here.")
     if settings.diffusion_dtype != "auto":
         return torch.device(device), getattr(torch, settings.diffusion_dtype)
-    return torch.device(device), torch.float32 if device == "cpu" else family.gpu_dtype
+    if device != "cpu":
+        return torch.device(device), family.gpu_dtype
+    quick = torch.cpu.get_capabilities()
+    halves = quick.get("avx512_bf16") or quick.get("amx_bf16")
+    return torch.device(device), torch.bfloat16 if halves else torch.float32

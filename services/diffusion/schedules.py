@@ -118,8 +118,8 @@ class Sampler:
         Raises:
             ValueError: it clips x0, as only models of pixels do, or its path is not one of these samplers'.
         """
-        self._scheduler, self._even_sigmas = adopted(scheduler), even_sigmas
-        self.name = type(self._scheduler).__name__
+        self.scheduler, self._even_sigmas = adopted(scheduler), even_sigmas
+        self.name = type(self.scheduler).__name__
         self.schedule = lru_cache(maxsize=256)(self._schedule)
 
     def _schedule(self, steps: int, strength: float, tokens: int) -> Schedule:
@@ -128,9 +128,10 @@ class Sampler:
         Raises:
             InvalidRequest: the sampler cannot do that many steps.
         """
-        scheduler = type(self._scheduler).from_config(self._scheduler.config)
+        scheduler = type(self.scheduler).from_config(self.scheduler.config)
         shift = {"mu": path_shift(scheduler.config, tokens)} if scheduler.config.get("use_dynamic_shifting") else {}
-        count = {"sigmas": np.linspace(1, 1 / steps, steps)} if self._even_sigmas else {"num_inference_steps": steps}
+        even = self._even_sigmas and not scheduler.config.get("use_flow_sigmas")
+        count = {"sigmas": np.linspace(1, 1 / steps, steps)} if even else {"num_inference_steps": steps}
         try:
             scheduler.set_timesteps(**count, **shift)
         except ValueError:

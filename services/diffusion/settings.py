@@ -21,11 +21,22 @@ class DiffusionSettings(Settings):
     """Where the painter runs; `auto`: the first GPU if there is one, else the CPU."""
 
     diffusion_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number format of denoiser and text encoder; `auto`: float32 on a CPU, the family's own on a GPU.
+    """Number format of denoiser and text encoder; `auto`: on a CPU bfloat16 where it computes with that and float32
+    elsewhere, on a GPU the family's own.
     The autoencoder always computes in float32: half precision overflows in several."""
 
     diffusion_threads: int = Field(default=0, ge=0)
-    """CPU threads of torch; 0: torch's own choice (which `OMP_NUM_THREADS` sets)."""
+    """CPU threads of torch; 0: one, or as many as `OMP_NUM_THREADS` allows where the denoiser was measured to be
+    faster with them."""
+
+    diffusion_reproducibility: Literal["exact", "throughput"] = "exact"
+    """`exact`: a request's picture has the same bytes whatever is painted beside it. `throughput`: batches of any size,
+    which may change the last bits of some numbers, and now and then a pixel by one."""
+
+    @property
+    def diffusion_capacities(self) -> Path:
+        """What was measured of this machine."""
+        return self.data / "measured" / "painter.json"
 
     diffusion_prompt_cache_mb: int = Field(default=64, ge=0)
     """Megabytes of encoded prompts that are kept in the device's memory, so that a known text is not encoded again."""

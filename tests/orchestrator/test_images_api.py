@@ -16,7 +16,7 @@ from orchestrator.app import create_app
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.records.queues import QueueRecords
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import JobFailed
 from shared.jobs import Queue

@@ -17,7 +17,7 @@ from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Sampling, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import ToolArgumentsInvalid
 from shared.events import JobQueued, PictureShown, ToolReturned

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from shared.jobs import QUEUES, EditImage, GenerateImage, JobKind, JobStatus, Queue, new_job
 from shared.provenance import read_provenance

@@ -18,8 +18,10 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
+from services.diffusion.schedules import Sampler
 from services.diffusion.settings import DiffusionSettings
+from shared.jobs import GenerateImage
 
 TEXT_WIDTH = 32
 TOKENS = 16
@@ -153,18 +155,33 @@ def distilled_folder(sana_folder, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def distilled(distilled_folder) -> Painter:
-    return Painter.from_settings(DiffusionSettings(diffusion_model=distilled_folder))
+def loaded_from(tmp_path_factory):
+    """A function that loads the painter of a folder, in float32; what is measured of the machine is measured once."""
+    data = tmp_path_factory.mktemp("data")
+
+    def load(folder: Path, **settings: Any) -> Painter:
+        usual = {"diffusion_dtype": "float32", "diffusion_threads": 1, "data": data}
+        painter = Painter.from_settings(DiffusionSettings(diffusion_model=folder, **(usual | settings)))
+        for fast in (False, True):  # measures its own size, so that tests may count the network's calls
+            list(painter.paint(GenerateImage(prompt="a", seed=0, steps=1, fast=fast)))
+        return painter
+
+    return load
 
 
 @pytest.fixture(scope="session")
-def stable_diffusion(stable_diffusion_folder) -> Painter:
-    return Painter.from_settings(DiffusionSettings(diffusion_model=stable_diffusion_folder))
+def distilled(distilled_folder, loaded_from) -> Painter:
+    return loaded_from(distilled_folder)
 
 
 @pytest.fixture(scope="session")
-def sana(sana_folder) -> Painter:
-    return Painter.from_settings(DiffusionSettings(diffusion_model=sana_folder))
+def stable_diffusion(stable_diffusion_folder, loaded_from) -> Painter:
+    return loaded_from(stable_diffusion_folder)
+
+
+@pytest.fixture(scope="session")
+def sana(sana_folder, loaded_from) -> Painter:
+    return loaded_from(sana_folder)
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +189,7 @@ def with_scheduler():
     """A function that gives a painter another scheduler."""
 
     def change(painter: Painter, scheduler: Any) -> Painter:
-        usual = replace(painter.model.usual, scheduler=scheduler)
+        usual = replace(painter.model.usual, sampler=Sampler(scheduler))
         return Painter(replace(painter.model, usual=usual), painter.settings)
 
     return change

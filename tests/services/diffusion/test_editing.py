@@ -7,21 +7,16 @@ import pytest
 import torch
 from diffusers import (
     DDIMScheduler,
-    EulerAncestralDiscreteScheduler,
+    DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
-    HeunDiscreteScheduler,
-    PNDMScheduler,
-    SCMScheduler,
-    UniPCMultistepScheduler,
 )
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img import StableDiffusionImg2ImgPipeline
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_inpaint import StableDiffusionInpaintPipeline
 from PIL import Image
 
-from services.diffusion.engine import Painter
 from services.diffusion.happenings import Painted, Preview, Step
-from services.diffusion.sampling import fresh_scheduler
+from services.diffusion.painter import Painter
 from shared.errors import InvalidRequest
 from shared.jobs import EditImage, GenerateImage
 from shared.provenance import EDITED, read_provenance
@@ -78,14 +73,7 @@ def latents_of(monkeypatch):
     return edit
 
 
-SCHEDULERS = [
-    DDIMScheduler,
-    EulerDiscreteScheduler,
-    EulerAncestralDiscreteScheduler,
-    HeunDiscreteScheduler,
-    PNDMScheduler,
-    UniPCMultistepScheduler,
-]
+SCHEDULERS = [DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler]
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -114,7 +102,7 @@ def test_an_edit_begins_and_goes_on_as_in_stable_diffusions_pipeline(  # noqa: P
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("scheduler", [DDIMScheduler, EulerDiscreteScheduler, UniPCMultistepScheduler])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("strength", [0.5, 1.0])
 def test_what_is_masked_is_painted_as_in_stable_diffusions_inpainting(  # noqa: PLR0917
     stable_diffusion, stable_diffusion_folder, latents_of, with_scheduler, scheduler, strength
@@ -147,7 +135,7 @@ def test_what_is_masked_is_painted_as_in_stable_diffusions_inpainting(  # noqa: 
 def test_a_flow_model_starts_on_the_straight_line_between_source_and_noise(
     sana, latents_of, with_scheduler, monkeypatch, scheduler
 ):
-    painter = with_scheduler(sana, scheduler or sana.model.usual.scheduler)
+    painter = with_scheduler(sana, scheduler or sana.model.usual.sampler.scheduler)
     seen = []
     denoiser = painter.model.usual.denoiser
     predict = denoiser.predict
@@ -157,7 +145,7 @@ def test_a_flow_model_starts_on_the_straight_line_between_source_and_noise(
 
     assert len(seen) == 4
     noise = torch.randn(source.shape, generator=torch.Generator().manual_seed(7))
-    level = float(fresh_scheduler(painter.model.usual.scheduler, 10, torch.device("cpu")).sigmas[6])
+    level = float(painter.model.usual.sampler.schedule(10, 0.4, 16).levels[0, 1])
     assert 0.3 < level < 0.5
     torch.testing.assert_close(seen[0][:1], (1 - level) * source + level * noise, atol=1e-4, rtol=0)
 
@@ -235,14 +223,6 @@ def test_previews_show_the_region_in_its_picture(sana):
     assert seen[:30, :30].std() > 1
 
 
-def test_closing_an_edit_between_steps_leaves_the_painter_free(sana):
-    editing = sana.edit(work(steps=50), picture(), None)
-    for _ in range(2):
-        next(editing)
-    editing.close()
-    assert not sana._one_step_at_a_time.locked()
-
-
 def test_the_fast_setting_edits_on_its_own_grid(distilled):
     events = list(distilled.edit(work(steps=50, strength=0.7, fast=True), picture(), None))
     assert [event.step for event in events if isinstance(event, Step)] == [1, 2]
@@ -276,8 +256,3 @@ def test_a_mask_of_another_size_or_without_anything_in_it_is_refused(sana):
         next(sana.edit(work(mask=MASK), picture(), left_half(32, 32)))
     with pytest.raises(InvalidRequest, match="marks nothing"):
         next(sana.edit(work(mask=MASK), picture(), encoded(Image.new("L", (64, 64), 0))))
-
-
-def test_a_scheduler_that_cannot_start_from_a_picture_says_so(sana, with_scheduler):
-    with pytest.raises(InvalidRequest, match="only paint from noise"):
-        next(with_scheduler(sana, SCMScheduler()).edit(work(steps=2), picture(), None))

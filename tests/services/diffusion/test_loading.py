@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.diffusion.engine import Painter
 from services.diffusion.folder import FolderRefused
 from services.diffusion.loading import load
+from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from shared.jobs import GenerateImage
 

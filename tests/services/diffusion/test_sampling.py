@@ -4,16 +4,12 @@ import pytest
 import torch
 from diffusers import (
     DDIMScheduler,
-    EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
-    HeunDiscreteScheduler,
-    PNDMScheduler,
-    UniPCMultistepScheduler,
 )
 from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-from services.diffusion.engine import Painter
+from services.diffusion.painter import Painter
 from shared.jobs import GenerateImage
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -44,10 +40,6 @@ def noise(request: GenerateImage, *shape: int) -> tuple[torch.Tensor, torch.Gene
     [
         DDIMScheduler,
         EulerDiscreteScheduler,
-        EulerAncestralDiscreteScheduler,
-        HeunDiscreteScheduler,
-        PNDMScheduler,
-        UniPCMultistepScheduler,
     ],
 )
 @pytest.mark.parametrize("guidance", [1.0, 6.5])

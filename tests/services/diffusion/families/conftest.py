@@ -179,7 +179,7 @@ def painter_of(folder_of) -> Callable[[str], LoadedPainter]:
 
     @cache
     def loaded(name: str) -> LoadedPainter:
-        return load(DiffusionSettings(diffusion_model=folder_of(name)))
+        return load(DiffusionSettings(diffusion_model=folder_of(name), diffusion_dtype="float32"))
 
     return loaded
 

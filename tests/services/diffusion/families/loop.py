@@ -34,7 +34,7 @@ def denoised(
     """The latents after `steps`, from the given ones at the variance 1. `negative` None: no guidance row."""
     denoiser, scheduler = (
         painter.usual.denoiser,
-        type(painter.usual.scheduler).from_config(painter.usual.scheduler.config),
+        type(painter.usual.sampler.scheduler).from_config(painter.usual.sampler.scheduler.config),
     )
     shape = latents.shape[-1] * painter.autoencoder.stride, latents.shape[-2] * painter.autoencoder.stride
     encoded = painter.prompts.encode(prompt, negative, guidance_scale=guidance, shape=shape)

@@ -48,7 +48,8 @@ def xl_with_loras(xl_folder, tmp_path) -> LoadedPainter:
 
 
 def with_loras(folder: Path, home: Path, **settings) -> LoadedPainter:
-    found = load(DiffusionSettings(diffusion_model=folder, diffusion_loras=home / "loras", **settings))
+    usual = {"diffusion_loras": home / "loras", "diffusion_dtype": "float32"}
+    found = load(DiffusionSettings(diffusion_model=folder, **(usual | settings)))
     trained(found, home / "loras" / "style.safetensors", seed=1)
     trained(found, home / "loras" / "thing" / "pytorch_lora_weights.safetensors", seed=2, rank=2)
     return found

@@ -1,0 +1,186 @@
+"""How many rows a batch should have: measured once for each network, shape and machine, and kept on disk.
+
+Two things are found by running the network on noise. Where more rows stop making a row cheaper: there the batch is
+full. And up to which size a row comes out with the very bits that it has when its picture is alone. Matrix kernels are
+chosen by the sizes of their operands alone, never by what is in them, and a row's sums are added up in the order that
+its kernel has; so sizes that agree in every bit of a forward pass over noise agree for every picture, on the same
+machine with the same number of threads. `exact` uses only those, and pads nothing.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from services.diffusion.families import Denoiser
+from services.diffusion.prompts import Conditioning
+
+MOST_ROWS = 16
+WORTH_IT = 0.95
+"""Twice the rows are worth while a row then takes at most this share of its time."""
+TRIES = 3
+FEW_ROWS = 4
+WORTH_MORE_THREADS = 0.8
+"""All cores are worth it where the time then is at most this share: other processes want cores too, and then each step
+waits for its slowest thread."""
+BUDGET_S = 20.0
+"""No further sizes are tried after that."""
+log = logging.getLogger(__name__)
+
+
+class Capacity(BaseModel):
+    """What was measured for one shape."""
+
+    model_config = ConfigDict(frozen=True)
+
+    row_s: dict[int, float]
+    """Seconds per row, by rows of the batch."""
+    most_rows: int
+    """Beyond which more rows do not pay."""
+    alike: dict[int, int]
+    """By the rows of one picture (1, or 2 with guidance): the most rows up to which every batch of such pictures has
+    the bits that it has alone."""
+
+
+class Known(BaseModel):
+    """What the file has, by fingerprints."""
+
+    capacities: dict[str, Capacity] = {}
+    threads: dict[str, int] = {}
+
+
+class Capacities:
+    """Those of one device, in a file. May be used from several threads; one measures at a time."""
+
+    def __init__(self, file: Path | None) -> None:
+        """`file`: None keeps them in memory only."""
+        self._file = file
+        self._measuring = threading.Lock()
+        self._known = self._read()
+
+    def of(self, denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> Capacity:
+        """Measured now where it was not before. `row`: any prompt's. `shape`: channels × h × w of the latents."""
+        key = fingerprint(denoiser, row, shape)
+        with self._measuring:
+            if key not in self._known.capacities:
+                found = self._known.capacities[key] = measured(denoiser, row, shape)
+                log.info("a batch of %s may have %d rows", "x".join(map(str, shape)), found.most_rows)
+                self._write()
+            return self._known.capacities[key]
+
+    def threads(self, denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> int:
+        """How many CPU threads the network is best given: one, or all where these are clearly faster."""
+        most = torch.get_num_threads()
+        key = fingerprint(denoiser, row, shape)
+        with self._measuring:
+            if key not in self._known.threads:
+                self._known.threads[key] = best_threads(denoiser, row, shape, most)
+                self._write()
+            return self._known.threads[key]
+
+    def _read(self) -> "Known":
+        if self._file is not None and self._file.exists():
+            try:
+                return Known.model_validate_json(self._file.read_bytes())
+            except ValidationError:
+                log.warning("%s cannot be read; everything is measured anew", self._file)
+        return Known()
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self._file.parent, prefix=".new-", delete=False) as file:
+            file.write(self._known.model_dump_json(indent=1))
+        Path(file.name).replace(self._file)
+
+
+def fingerprint(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> str:
+    """Of all that a capacity depends on, but not of the values of the weights: kernels do not look at these."""
+    network = denoiser.network
+    device = torch.cuda.get_device_name(network.device) if network.device.type == "cuda" else platform.processor()
+    inputs = {name: list(tensor.shape) for name, tensor in row.inputs.items()}
+    config = {name: str(value) for name, value in network.config.items() if not name.startswith("_")}
+    about = (device, torch.__version__, torch.get_num_threads(), str(network.dtype), list(shape), inputs, config)
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+@torch.inference_mode()
+def measured(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> Capacity:
+    """Try batches of growing size until they stop paying."""
+    began, trial = time.monotonic(), Trial(denoiser, row, shape)
+    row_s: dict[int, float] = {}
+    alike = {1: 1, 2: 2}
+    agree = {1: True, 2: True}
+    for rows in range(1, MOST_ROWS + 1):
+        seconds, output = trial.run(rows)
+        row_s[rows] = seconds / rows
+        for lone in (1, 2):
+            if rows % lone == 0 and agree[lone]:
+                agree[lone] = trial.alone(lone, rows).equal(output)
+                alike[lone] = rows if agree[lone] else alike[lone]
+        half = row_s.get(rows // 2) if rows & (rows - 1) == 0 else None  # a power of two
+        if half is not None and row_s[rows] > WORTH_IT * half and rows > 2:
+            return Capacity(row_s=row_s, most_rows=rows // 2, alike=capped(alike, rows // 2))
+        if time.monotonic() - began > BUDGET_S:
+            break
+    return Capacity(row_s=row_s, most_rows=max(row_s), alike=alike)
+
+
+def capped(alike: dict[int, int], most: int) -> dict[int, int]:
+    return {lone: max(lone, min(rows, most)) for lone, rows in alike.items()}
+
+
+@torch.inference_mode()
+def best_threads(denoiser: Denoiser, row: Conditioning, shape: Sequence[int], most: int) -> int:
+    """One, unless `most` take clearly less time for a batch of a few rows. Leaves torch with what it had."""
+    took: dict[int, float] = {}
+    for threads in {1, most}:
+        torch.set_num_threads(threads)
+        took[threads] = Trial(denoiser, row, shape).run(FEW_ROWS)[0]
+    torch.set_num_threads(most)
+    return most if took[most] < WORTH_MORE_THREADS * took[1] else 1
+
+
+class Trial:
+    """Forward passes over noise, each row at a timestep of its own."""
+
+    def __init__(self, denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> None:
+        generator, device = torch.Generator().manual_seed(0), denoiser.network.device
+        self._denoiser = denoiser
+        self._latents = torch.randn((MOST_ROWS, *shape), generator=generator).to(device)
+        self._times = torch.linspace(990, 10, MOST_ROWS).to(device)
+        self._rows = Conditioning.cat([row] * MOST_ROWS)
+        self._alone: dict[int, list[Tensor]] = {1: [], 2: []}
+
+    def run(self, rows: int) -> tuple[float, Tensor]:
+        """The least seconds of some tries, and the output."""
+        took, output = [], self._predict(0, rows)
+        for _ in range(TRIES):
+            began = time.perf_counter()
+            output = self._predict(0, rows)
+            took.append(time.perf_counter() - began)
+        return min(took), output
+
+    def alone(self, lone: int, rows: int) -> Tensor:
+        """The first rows, computed `lone` at a time."""
+        done = self._alone[lone]
+        while len(done) * lone < rows:
+            done.append(self._predict(len(done) * lone, (len(done) + 1) * lone))
+        return torch.cat(done)[:rows]
+
+    def _predict(self, first: int, last: int) -> Tensor:
+        inputs = {name: tensor[first:last] for name, tensor in self._rows.inputs.items()}
+        output = self._denoiser.predict(self._latents[first:last], self._times[first:last], Conditioning(inputs))
+        if output.is_cuda:
+            torch.cuda.synchronize(output.device)
+        return output

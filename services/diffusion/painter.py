@@ -1,0 +1,180 @@
+"""Paints and edits: one request in, its steps, previews and picture out. Knows no queue and no artifact store.
+
+All requests share one model and one engine, which denoises them together. Encoding and decoding stay outside the
+engine's loop, in the threads of those who wait, one at a time. Who asks for what is being painted already follows
+that picture.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import torch
+from PIL import Image
+
+from services.diffusion.capacity import Capacities
+from services.diffusion.engine import Engine, Ticket, Watch
+from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
+from services.diffusion.loading import LoadedPainter, load
+from services.diffusion.painted import painted
+from services.diffusion.previews import small_jpeg
+from services.diffusion.requests import Begun, begun, latent_shape, planned
+from services.diffusion.retouching import Retouch
+from services.diffusion.settings import DiffusionSettings
+from shared.jobs import EditImage, GenerateImage, Painting
+
+PAUSE_S = 0.2
+"""Who follows a picture is asked after that long without news whether it still wants it."""
+
+
+class Flight:
+    """A picture under way, for all who asked for the same one."""
+
+    def __init__(self) -> None:
+        self.followers = 0
+        self._lock = threading.Lock()
+        self._started: tuple[Begun, Ticket] | None = None
+        self._painted: Painted | None = None
+
+    def started(self, start: Callable[[], tuple[Begun, Ticket]]) -> tuple[Begun, Ticket]:
+        """What `start` returned to the first who came here."""
+        with self._lock:
+            self._started = self._started or start()
+            return self._started
+
+    def finished(self, finish: Callable[[], Painted]) -> Painted:
+        """What `finish` returned to the first who came here."""
+        with self._lock:
+            self._painted = self._painted or finish()
+            return self._painted
+
+    def give_up(self) -> None:
+        if self._started is not None:
+            self._started[1].give_up()
+
+
+class Painter:
+    """The painter of one process; may be used from several threads at once."""
+
+    def __init__(self, model: LoadedPainter, settings: DiffusionSettings, watch: Watch | None = None) -> None:
+        self.model = model
+        self.settings = settings
+        self._exact = settings.diffusion_reproducibility == "exact"
+        self._engine = Engine(exact=self._exact, watch=watch)
+        self._capacities = Capacities(settings.diffusion_capacities)
+        self._decoding = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+        self._boarding = threading.Lock()
+
+    @classmethod
+    def from_settings(cls, settings: DiffusionSettings, watch: Watch | None = None) -> "Painter":
+        """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py)."""
+        painter = cls(load(settings), settings, watch)
+        painter.set_threads()
+        return painter
+
+    def set_threads(self) -> None:
+        """Of the whole process, once: what was measured holds for that number."""
+        if self.settings.diffusion_threads:
+            torch.set_num_threads(self.settings.diffusion_threads)
+        elif self.model.device.type == "cpu":
+            model, way = self.model, self.model.usual
+            shape = model.canvas.shape_for(model.canvas.side, model.canvas.side)
+            row = model.prompts.encode("", None, guidance_scale=way.guidance_scale, shape=shape).positive
+            torch.set_num_threads(self._capacities.threads(way.denoiser, row, latent_shape(model, shape)))
+
+    def close(self) -> None:
+        """Stop after the step that is under way."""
+        self._engine.close()
+
+    def paint(self, work: GenerateImage, *, owner: str = "", deadline: float | None = None) -> Iterator[Happening]:
+        """Yield Prepared, a Step after each step, a Preview after some, at last the Painted; None now and then, while
+        nothing happens. Closing cancels.
+
+        The same work gives the same bytes, whatever else is running (see `diffusion_reproducibility`).
+
+        Args:
+            owner: for whom; owners take turns where more is asked for than fits.
+            deadline: seconds of the epoch.
+
+        Raises:
+            InvalidRequest: at the first step, for a number of steps that this model cannot do.
+            DeadlineExceeded: it was not done by then.
+            JobFailed: the numbers ran out of range.
+        """
+        side = self.model.canvas.side
+        return self._follow(work, (work.width or side, work.height or side), None, owner, deadline)
+
+    def edit(
+        self, work: EditImage, source: bytes, mask: bytes | None, *, owner: str = "", deadline: float | None = None
+    ) -> Iterator[Happening]:
+        """As `paint`, from the artifacts that `work` names: the source's PNG, and that of the mask if there is one.
+
+        Raises:
+            InvalidRequest: also where mask or box do not fit the source.
+        """
+        retouch = Retouch.of(work, source, mask)
+        return self._follow(work, retouch.region.size, retouch, owner, deadline)
+
+    def _follow(
+        self, work: Painting, size: tuple[int, int], retouch: Retouch | None, owner: str, deadline: float | None
+    ) -> Iterator[Happening]:
+        def start() -> tuple[Begun, Ticket]:
+            plan = planned(self.model, work, size)
+            begin = begun(self.model, self._capacities, work, plan, retouch, exact=self._exact)
+            return begin, self._engine.submit(begin.picture, owner=owner, deadline=deadline)
+
+        key = work.model_dump_json()
+        flight = self._board(key)
+        try:
+            begin, ticket = flight.started(start)
+            ticket.extend(deadline)
+            yield Prepared(begin.picture.total)
+            for done in ticket.follow(PAUSE_S):
+                yield from self._told(begin, done)
+            yield flight.finished(lambda: self._finish(begin))
+        finally:
+            self._leave(key, flight)
+
+    def _told(self, begin: Begun, done: int | None) -> Iterator[Happening]:
+        if done is None:
+            yield None
+            return
+        total = begin.picture.total
+        yield Step(done, total)
+        if self.shows_preview(done, total) and begin.picture.step == done:  # who lags behind needs no old ones
+            yield Preview(done, self.preview(begin))
+
+    def _board(self, key: str) -> Flight:
+        with self._boarding:
+            flight = self._flights.setdefault(key, Flight())
+            flight.followers += 1
+            return flight
+
+    def _leave(self, key: str, flight: Flight) -> None:
+        with self._boarding:
+            flight.followers -= 1
+            if not flight.followers:
+                del self._flights[key]
+                flight.give_up()
+
+    def shows_preview(self, step: int, total: int) -> bool:
+        """Every few steps, and not after the last one: the picture itself follows."""
+        every = self.settings.diffusion_preview_every
+        return every > 0 and step % every == 0 and step < total
+
+    def preview(self, begin: Begun) -> bytes:
+        """What x looks like now, as a small JPEG."""
+        picture = begin.picture
+        step = min(picture.step, picture.total - 1)
+        sight = self.model.previewer.picture(picture.latents * picture.schedule.coefficients[step, 0])
+        return small_jpeg(begin.retouch.glimpse(sight) if begin.retouch else sight)
+
+    def _finish(self, begin: Begun) -> Painted:
+        with self._decoding:
+            pixels = self.model.autoencoder.decode(begin.picture.latents)
+        image = Image.fromarray(pixels)
+        if begin.retouch is not None:
+            image = begin.retouch.composed(image)
+        elif image.size != begin.plan.size:
+            image = image.resize(begin.plan.size, Image.Resampling.LANCZOS)
+        return painted(self.model, begin, image)
