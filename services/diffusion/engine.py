@@ -19,8 +19,8 @@ from services.diffusion.batch import Batch, Picture
 from services.diffusion.fairness import DeficitRoundRobin
 from shared.errors import DeadlineExceeded, DiptychError, JobFailed
 
-QUANTUM = 40
-"""Row-steps that an owner's turn is worth: a picture of 20 steps with guidance."""
+QUANTUM = 4
+"""Row-steps that an owner's turn is worth. Small, so that nobody has many short pictures in one turn."""
 LATE = "The picture took longer than it may. Ask for fewer steps or a smaller picture."
 log = logging.getLogger(__name__)
 
