@@ -1,0 +1,256 @@
+"""`python -m bench.engine`: the painter's engine against diffusers' pipelines on the same weights.
+
+For each model, in turn and again: 16 sequential calls of diffusers' pipeline (with one thread and with all, the better
+counts), 16 concurrent requests in `throughput`, 16 in `exact`. Then what the engine adds to bare forward calls of the
+same batch, what previews at every step cost, and how long pictures take under a load that arrives at random, against
+one at a time.
+"""
+
+import argparse
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import torch
+from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import StableDiffusion3Pipeline
+from diffusers.utils.logging import disable_progress_bar
+
+from bench.engine_models import small_dit, small_unet
+from bench.report import publish
+from services.diffusion.batch import Picture
+from services.diffusion.engine import Engine
+from services.diffusion.loading import LoadedPainter
+from services.diffusion.painter import Painter
+from services.diffusion.prompts import Conditioning
+from services.diffusion.requests import begun, planned
+from services.diffusion.settings import DiffusionSettings
+from shared.jobs import GenerateImage
+from shared.settings import ROOT
+
+REQUESTS = 16
+STEPS = 20
+SLOW_STEPS = 30
+LOAD = 0.8
+SETTINGS = ("throughput", "exact")
+EMBEDDED = ROOT / "models" / "painter"
+TARGETS = {"unet_0_8m": 5.0, "dit_2_9m": 2.5, "embedded": 1.15, "embedded_fast": 4.0}
+ALL = torch.get_num_threads()
+
+
+def request(seed: int, **values: Any) -> GenerateImage:
+    return GenerateImage(prompt=f"an orange cat {seed}", seed=seed, **values)
+
+
+def timed(what: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    ours = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(ours)
+
+
+class Ours:
+    """One model's painters, which share its weights: for each setting one without previews."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        settings = DiffusionSettings(diffusion_model=folder, data=data, diffusion_preview_every=0)
+        first = Painter.from_settings(settings)
+        self.model: LoadedPainter = first.model
+        self.painters = {
+            name: Painter(self.model, settings.model_copy(update={"diffusion_reproducibility": name}))
+            for name in SETTINGS
+        }
+        watched = settings.model_copy(update={"diffusion_reproducibility": "throughput", "diffusion_preview_every": 1})
+        self.painters["previews"] = Painter(self.model, watched)
+
+    def together(self, name: str, **values: Any) -> None:
+        """So many requests at once, to their PNGs."""
+        with ThreadPoolExecutor(REQUESTS) as pool:
+            list(pool.map(lambda seed: list(self.painters[name].paint(request(seed, **values))), range(REQUESTS)))
+
+
+def pipeline(folder: Path, kind: Any, model: LoadedPainter) -> Any:
+    """diffusers' own, in the number format of our denoiser."""
+    lacking = dict.fromkeys(("text_encoder_3", "tokenizer_3")) if kind is StableDiffusion3Pipeline else {}
+    made = kind.from_pretrained(folder, **lacking)
+    made.set_progress_bar_config(disable=True)
+    return made.to(model.usual.denoiser.network.dtype)
+
+
+def peer(made: Any, model: LoadedPainter, steps: int, guidance: float) -> Callable[[], None]:
+    """Sequential calls of a pipeline."""
+    extra: dict[str, Any] = {}
+    if isinstance(made, SanaPipeline):
+        extra = {
+            "use_resolution_binning": False,
+            "complex_human_instruction": None,
+            "max_sequence_length": model.prompts.towers.length,
+        }
+    side = model.canvas.side
+
+    def call() -> None:
+        for seed in range(REQUESTS):
+            made(
+                request(seed).prompt,
+                width=side,
+                height=side,
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                generator=torch.Generator().manual_seed(seed),
+                **extra,
+            )
+
+    return call
+
+
+def against(ours: Ours, calls: Callable[[], None], rounds: int, **values: Any) -> dict[str, float]:
+    """Median seconds of each way, taken in turn."""
+    took: dict[str, list[float]] = {"peer, 1 thread": [], f"peer, {ALL} threads": [], **{name: [] for name in SETTINGS}}
+    for number in range(-1, rounds):
+        once = {}
+        for name, count in (("peer, 1 thread", 1), (f"peer, {ALL} threads", ALL)):
+            with threads(count):
+                once[name] = timed(calls)
+        for name in SETTINGS:
+            once[name] = timed(lambda name=name: ours.together(name, **values))
+        if number >= 0:
+            for name, seconds in once.items():
+                took[name].append(seconds)
+    return {name: median(seconds) for name, seconds in took.items()}
+
+
+def overhead(ours: Ours, name: str, rounds: int) -> float:
+    """What a step costs in the engine beyond the forward pass of the same batch, as a share of that."""
+    exact = name == "exact"
+    painter, model = ours.painters[name], ours.model
+    plan = planned(model, request(0, steps=STEPS), (model.canvas.side,) * 2)
+
+    def picture(seed: int) -> Picture:
+        return begun(model, painter._capacities, request(seed, steps=STEPS), plan, None, exact=exact).picture
+
+    most = picture(0).most_rows // picture(0).rows
+    bare, full = [], []
+    for _ in range(rounds):
+        bare.append(forward_passes([picture(seed) for seed in range(most)]))
+        full.append(in_engine([picture(seed) for seed in range(most)], exact=exact))
+    return min(full) / min(bare) - 1
+
+
+@torch.inference_mode()
+def forward_passes(pictures: Sequence[Picture]) -> float:
+    """Seconds of the network's calls alone."""
+    prompts = [picture.prompt for picture in pictures]
+    rows = Conditioning.cat([row for prompt in prompts for row in (prompt.positive, prompt.negative) if row])
+    latents = torch.cat([picture.latents for picture in pictures for _ in range(picture.rows)])
+    times = torch.full((len(latents),), 500.0)
+    denoiser = pictures[0].denoiser
+    return timed(lambda: [denoiser.predict(latents, times, rows) for _ in range(STEPS)])
+
+
+def in_engine(pictures: Sequence[Picture], *, exact: bool) -> float:
+    """Seconds of the same number of steps in an engine."""
+    with Engine(exact=exact) as engine:
+        return timed(lambda: all_done(engine, pictures))
+
+
+def all_done(engine: Engine, pictures: Sequence[Picture]) -> None:
+    tickets = [engine.submit(picture) for picture in pictures]
+    for ticket in tickets:
+        for _ in ticket.follow(1):
+            pass
+
+
+def poisson(ours: Ours, arrivals: int) -> dict[str, float]:
+    """Mean seconds from a request to its picture, at random arrivals: one at a time, and in the engine."""
+    painter = ours.painters["exact"]
+    alone = median(timed(lambda seed=seed: list(painter.paint(request(seed)))) for seed in range(5))
+    chance = random.Random(0)
+    pauses = [chance.expovariate(LOAD / alone) for _ in range(arrivals)]
+    one = threading.Lock()
+
+    def in_turn(seed: int) -> None:
+        with one:
+            list(painter.paint(request(seed)))
+
+    ways: dict[str, Callable[[int], object]] = {"one at a time": in_turn}
+    for name in SETTINGS:
+        ways[name] = lambda seed, name=name: list(ours.painters[name].paint(request(seed)))
+    return {name: mean(under_load(way, pauses)) for name, way in ways.items()}
+
+
+def under_load(way: Callable[[int], object], pauses: list[float]) -> list[float]:
+    with ThreadPoolExecutor(len(pauses)) as pool:
+        futures = []
+        for seed, pause in enumerate(pauses):
+            time.sleep(pause)
+            futures.append(pool.submit(timed, lambda seed=seed: way(seed)))
+        return [future.result() for future in futures]
+
+
+def preview_cost(ours: Ours, rounds: int) -> float:
+    """The share of pictures per second that is lost where every step is shown."""
+    without, shown = [], []
+    for _ in range(rounds):
+        without.append(timed(lambda: ours.together("throughput", steps=STEPS)))
+        shown.append(timed(lambda: ours.together("previews", steps=STEPS)))
+    return 1 - min(without) / min(shown)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--arrivals", type=int, default=60)
+    options = parser.parse_args()
+    disable_progress_bar()
+    figures: dict[str, Any] = {"requests": REQUESTS, "steps": STEPS}
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="diptych-engine-") as home:
+        models = {
+            "unet_0_8m": (small_unet(Path(home) / "unet"), StableDiffusionPipeline),
+            "dit_2_9m": (small_dit(Path(home) / "dit"), StableDiffusion3Pipeline),
+            "embedded": (EMBEDDED, SanaPipeline),
+        }
+        for name, (folder, kind) in models.items():
+            ours = Ours(folder, Path(home))
+            made = pipeline(folder, kind, ours.model)
+            cases = {name: (STEPS, STEPS, False)} | (
+                {"embedded_fast": (SLOW_STEPS, None, True)} if ours.model.fast else {}
+            )
+            for case, (theirs, steps, fast) in cases.items():
+                calls = peer(made, ours.model, theirs, ours.model.usual.guidance_scale)
+                took = against(ours, calls, options.rounds, steps=steps, fast=fast)
+                best = min(seconds for way, seconds in took.items() if way.startswith("peer"))
+                for way, seconds in took.items():
+                    rows.append({"model": case, "way": way, "pictures/s": REQUESTS / seconds, "x peer": best / seconds})
+                figures[f"speedup_{case}"] = {way: round(best / took[way], 2) for way in SETTINGS}
+            if name == "unet_0_8m":
+                figures["overhead_unet_0_8m"] = {way: round(overhead(ours, way, 5), 4) for way in SETTINGS}
+        figures["overhead"] = {way: round(overhead(ours, way, 5), 4) for way in SETTINGS}
+        waits = poisson(ours, options.arrivals)
+        figures["poisson_ratio"] = {way: round(waits[way] / waits["one at a time"], 2) for way in SETTINGS}
+        figures["preview_cost"] = round(preview_cost(ours, 5), 4)
+        figures["threads"] = torch.get_num_threads()
+        figures["dtype"] = str(ours.model.usual.denoiser.network.dtype).removeprefix("torch.")
+    reached = figures["overhead"]["throughput"] <= 0.03 and figures["poisson_ratio"]["throughput"] <= 0.6
+    fast_enough = all(figures[f"speedup_{case}"]["throughput"] >= target for case, target in TARGETS.items())
+    figures["within_target"] = reached and fast_enough and figures["preview_cost"] <= 0.01
+    publish("engine", figures, rows)
+
+
+if __name__ == "__main__":
+    main()

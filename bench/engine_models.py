@@ -1,0 +1,118 @@
+"""Small painters of random weights for bench.engine, written as diffusers writes pipelines, and their peers' calls."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import StableDiffusion3Pipeline
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+WIDTH, TOKENS = 32, 16
+
+
+def words(folder: Path) -> CLIPTokenizer:
+    """A tokenizer of single letters."""
+    folder.mkdir(parents=True)
+    letters = [chr(code) for code in range(33, 127)]
+    known = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(known)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer.from_pretrained(folder, model_max_length=TOKENS)
+
+
+def text_config(vocabulary: int) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        projection_dim=WIDTH,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS,
+        bos_token_id=vocabulary - 2,
+        eos_token_id=vocabulary - 1,
+    )
+
+
+def autoencoder(channels: int, stages: int) -> AutoencoderKL:
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * stages,
+        up_block_types=("UpDecoderBlock2D",) * stages,
+        block_out_channels=(8,) * stages,
+        norm_num_groups=4,
+        latent_channels=channels,
+        shift_factor=0.0,
+        layers_per_block=1,
+    )
+
+
+def small_unet(home: Path) -> Path:
+    """0.8 million parameters, 8 × 8 latents."""
+    torch.manual_seed(0)
+    tokenizer = words(home / "words")
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 56),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=8,
+    )
+    pipeline = StableDiffusionPipeline(
+        tokenizer=tokenizer,
+        text_encoder=CLIPTextModel(text_config(len(tokenizer))),
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        unet=unet,
+        vae=autoencoder(4, 4),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    return saved(pipeline, home / "unet-0.8m", 64)
+
+
+def small_dit(home: Path) -> Path:
+    """A diffusion transformer of 2.9 million parameters, 64 tokens a picture."""
+    torch.manual_seed(0)
+    tokenizer = words(home / "words")
+    transformer = SD3Transformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=4,
+        out_channels=4,
+        num_layers=5,
+        attention_head_dim=32,
+        num_attention_heads=4,
+        joint_attention_dim=2 * WIDTH,
+        caption_projection_dim=128,
+        pooled_projection_dim=2 * WIDTH,
+        pos_embed_max_size=16,
+    )
+    towers = [CLIPTextModelWithProjection(text_config(len(tokenizer))) for _ in range(2)]
+    pipeline = StableDiffusion3Pipeline(
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        tokenizer_3=None,
+        text_encoder=towers[0],
+        text_encoder_2=towers[1],
+        text_encoder_3=None,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        transformer=transformer,
+        vae=autoencoder(4, 4),
+    )
+    return saved(pipeline, home / "dit-2.9m", 128)
+
+
+def saved(pipeline: Any, folder: Path, size: int) -> Path:
+    pipeline.save_pretrained(folder)
+    (folder / "diptych.json").write_text(json.dumps({"size": size, "steps": 20, "guidance_scale": 1.0}))
+    return folder
