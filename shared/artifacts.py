@@ -1,6 +1,7 @@
 """Where pictures and uploaded files are kept: content-addressed, written once, never changed. Knows no meanings.
 
-An artifact's id is the SHA-256 of its bytes and its ending. `ArtifactStore` is the seam for other places (S3).
+An artifact's id is the SHA-256 of its bytes and its ending. What was worked out from it is kept beside it, and goes
+with it. `ArtifactStore` is the seam for other places (S3).
 """
 
 import hashlib
@@ -22,7 +23,9 @@ MEDIA_TYPES = {
     "bin": "application/octet-stream",
 }
 ENDINGS = {media_type: ending for ending, media_type in MEDIA_TYPES.items()}
+MISSING = "There is no such artifact. It may have been deleted, or the id is misspelt."
 ID_PATTERN = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|gif|pdf|bin)")
+NAME_PATTERN = re.compile(r"[a-z0-9-]{1,100}")
 
 
 def media_type_of(artifact_id: str) -> str:
@@ -39,7 +42,18 @@ class ArtifactStore(Protocol):
         ...
 
     def delete(self, artifact_id: str) -> None:
-        """Forget bytes that nothing else can have stored; what is not there is left so."""
+        """Forget bytes that nothing else can have stored, and what was derived; what is not there is left so."""
+        ...
+
+    def derive(self, artifact_id: str, name: str, data: bytes) -> None:
+        """Keep what was worked out from an artifact, under a name of lower-case letters, digits and `-`.
+
+        Raises StorageFailed; NotFound where there is no such artifact.
+        """
+        ...
+
+    def derived(self, artifact_id: str, name: str) -> bytes | None:
+        """What was worked out from it before, where it was kept."""
         ...
 
 
@@ -67,11 +81,34 @@ class DirectoryArtifactStore:
                 return self._path(artifact_id).read_bytes()
             except FileNotFoundError:
                 pass
-        raise NotFound("There is no such artifact. It may have been deleted, or the id is misspelt.")
+        raise NotFound(MISSING)
 
     def delete(self, artifact_id: str) -> None:
         if ID_PATTERN.fullmatch(artifact_id):
-            self._path(artifact_id).unlink(missing_ok=True)
+            path = self._path(artifact_id)
+            for one in (path, *path.parent.glob(f"{artifact_id}.*")):
+                one.unlink(missing_ok=True)
+
+    def derive(self, artifact_id: str, name: str, data: bytes) -> None:
+        path = self._derived_path(artifact_id, name)
+        if path is None or not self._path(artifact_id).exists():
+            raise NotFound(MISSING)
+        try:
+            self._write(path, data)
+        except OSError as error:
+            raise StorageFailed(error.strerror or type(error).__name__) from error
+
+    def derived(self, artifact_id: str, name: str) -> bytes | None:
+        path = self._derived_path(artifact_id, name)
+        try:
+            return path.read_bytes() if path else None
+        except FileNotFoundError:
+            return None
+
+    def _derived_path(self, artifact_id: str, name: str) -> Path | None:
+        if not ID_PATTERN.fullmatch(artifact_id) or not NAME_PATTERN.fullmatch(name):
+            return None
+        return self._path(artifact_id).with_name(f"{artifact_id}.{name}")
 
     def _path(self, artifact_id: str) -> Path:
         return self._folder / artifact_id[:2] / artifact_id

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorRecord
-from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput
+from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput, TextLine
 
 
 class TextDelta(Frozen):
@@ -110,6 +110,16 @@ class JobPreview(Frozen):
     jpeg_base64: str
 
 
+class JobLine(Frozen):
+    """A line of text was read; lines come in reading order."""
+
+    type: Literal["job_line"] = "job_line"
+    job_id: str
+    attempt: int
+    step: int
+    line: TextLine
+
+
 class JobFinished(Frozen):
     type: Literal["job_finished"] = "job_finished"
     job_id: str
@@ -183,7 +193,7 @@ class TurnCancelled(Frozen):
     type: Literal["turn_cancelled"] = "turn_cancelled"
 
 
-AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobFinished | JobFailed
+AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobLine | JobFinished | JobFailed
 JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
 TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
 CallEvent = ToolCalled | FunctionCalled | PictureShown | ToolReturned

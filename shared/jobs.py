@@ -121,10 +121,21 @@ class GeneratedImage(Frozen):
 
 
 class ReadText(Frozen):
-    """Read all text in a picture."""
+    """Read all text in a picture, or in a part of it."""
 
     kind: Literal[JobKind.READ_TEXT] = JobKind.READ_TEXT
     artifact: ArtifactId
+    box: Box | None = None
+    """Only what lies inside is read."""
+
+
+class TextWord(Frozen):
+    """What stands between two spaces; a run of Chinese or Japanese is one."""
+
+    text: str
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom in pixels of the picture, to about half a letter."""
+    confidence: float
 
 
 class TextLine(Frozen):
@@ -135,6 +146,7 @@ class TextLine(Frozen):
     """Left, top, right, bottom in pixels of the picture."""
     confidence: float
     """The recogniser's mean probability per character, 0 to 1."""
+    words: tuple[TextWord, ...] = ()
 
 
 class TextRead(Frozen):
@@ -146,10 +158,22 @@ class TextRead(Frozen):
     height: int
     engine: str
     seconds: float
+    turned: int = 0
+    """Degrees clockwise by which the page had to be turned to be read: 0, 90, 180 or 270."""
+    mirrored: bool = False
+    """Whether it was seen in a mirror."""
+    complete: bool = True
+    """Whether everything that was found could be looked at in time."""
+    note: str = ""
+    """Why there may be text in the picture that is not here, in a sentence; empty where there is nothing to say."""
 
     @property
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines)
+
+    def without_words(self) -> Self:
+        """The same with nothing but lines: words take seven times their room."""
+        return self.model_copy(update={"lines": tuple(line.model_copy(update={"words": ()}) for line in self.lines)})
 
 
 JobInput = Annotated[GenerateImage | EditImage | ReadText, Field(discriminator="kind")]

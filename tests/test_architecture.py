@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = {"orchestrator", "workers", "services", "shared", "cli", "training", "bench"}
-HEAVY = {"torch", "diffusers", "transformers", "onnxruntime", "rapidocr", "numpy"}
+HEAVY = {"torch", "diffusers", "transformers", "onnxruntime", "openvino", "rapidocr", "numpy"}
 
 
 @pytest.mark.parametrize("module", ["orchestrator.app", "orchestrator.__main__", "cli.app", "shared.imaging"])

@@ -1,12 +1,15 @@
 """`python -m workers.ocr`: the worker that reads text."""
 
+import hashlib
+import json
+import time
 from collections.abc import Generator
 
 from services.ocr.reader import Reader, ReadingProgress
 from services.ocr.settings import OcrSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
-from shared.events import JobProgress
-from shared.jobs import Job, JobKind, ReadText
+from shared.events import JobLine, JobProgress
+from shared.jobs import Box, Job, JobKind, ReadText, TextRead
 from shared.process_log import set_up_logging
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
@@ -16,17 +19,34 @@ from workers.settings import WorkerSettings
 
 
 def read_text(reader: Reader, store: ArtifactStore) -> Perform:
-    """What a job of this kind is: load the picture, read it, tell each step."""
+    """What a job of this kind is: read the picture and tell each line; what was read before is only looked up."""
 
     def perform(job: Job) -> Generator[Happening, None, None]:
-        assert isinstance(job.input, ReadText)  # noqa: S101 - the queue's own kind
-        for happening in reader.read(store.get(job.input.artifact)):
+        work = job.input
+        assert isinstance(work, ReadText)  # noqa: S101 - the queue's own kind
+        started, name = time.perf_counter(), name_of(work.box, reader)
+        if (known := store.derived(work.artifact, name)) is not None:
+            read = TextRead.model_validate_json(known)
+            yield read.model_copy(update={"seconds": time.perf_counter() - started})
+            return
+        for happening in reader.read(store.get(work.artifact), work.box):
             if isinstance(happening, ReadingProgress):
-                yield JobProgress(job_id=job.id, attempt=job.attempt, step=happening.step, total=happening.total)
+                step = happening.step
+                yield JobProgress(job_id=job.id, attempt=job.attempt, step=step, total=happening.total)
+                if happening.line is not None:
+                    yield JobLine(job_id=job.id, attempt=job.attempt, step=step, line=happening.line)
             else:
+                if happening.complete:
+                    store.derive(work.artifact, name, happening.model_dump_json().encode())
                 yield happening
 
     return perform
+
+
+def name_of(box: Box | None, reader: Reader) -> str:
+    """Under which name a reading is kept: another region, engine or setting makes another."""
+    made = json.dumps([box, reader.version])
+    return f"text-{hashlib.sha256(made.encode()).hexdigest()[:32]}"
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_with
 from shared.events import JobEvent, JobFinished
 from shared.jobs import ReadText, TextRead
 
+NO_TEXT = "No text was found in the picture."
+CUT_OFF = "The content is cut off here; the handle stands for all of it."
+
 
 class ReadTextArguments(Arguments):
     image: str = Field(description="Handle of the picture to read.")
@@ -38,16 +41,17 @@ class ReadTextTool:
     @staticmethod
     def _outcome(context: ToolContext, read: TextRead) -> Outcome:
         if not read.lines:
-            return Outcome(told={"lines": 0, "content": "", "note": "No text was found in the picture."})
+            return Outcome(told={"lines": 0, "content": "", "note": read.note or NO_TEXT})
         mean = sum(line.confidence for line in read.lines) / len(read.lines)
         numbered = "\n".join(f"{number}: {line.text}" for number, line in enumerate(read.lines, 1))
-        found = context.conversation.add_text(read)
+        found = context.conversation.add_text(read.without_words())
         told: dict[str, Any] = {
             "text": found.handle,
             "lines": len(read.lines),
             "confidence": round(mean, 3),
             "content": numbered[: context.result_chars],
         }
-        if len(numbered) > context.result_chars:
-            told["note"] = "The content is cut off here; the handle stands for all of it."
+        cut = CUT_OFF if len(numbered) > context.result_chars else ""
+        if note := " ".join(filter(None, [read.note, cut])):
+            told["note"] = note
         return Outcome(told=told, text=found)

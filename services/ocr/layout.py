@@ -11,6 +11,9 @@ MIN_COLUMN_WIDTH = 10.0
 MIN_GUTTER = 0.8
 """In line heights."""
 
+MAX_RATIO = 4.0
+"""Of the heights of two boxes that share a line."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -49,6 +52,8 @@ def lines(boxes: Sequence[Box]) -> list[list[Box]]:
     for box in sorted(boxes, key=lambda box: box.middle):
         line = found[-1] if found else []
         near = line and box.middle - line[-1].middle < 0.5 * min(box.height, *(other.height for other in line))
+        near = near and box.height < MAX_RATIO * min(other.height for other in line)
+        near = near and box.height * MAX_RATIO > max(other.height for other in line)
         # Boxes that share their columns of pixels stand above each other, however close.
         if near and not any(overlap(box, other) for other in line):
             line.append(box)

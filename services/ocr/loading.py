@@ -1,75 +1,89 @@
-"""Loads the OCR models: PP-OCRv6 (small), which RapidOCR's wheel carries. The only place that knows RapidOCR's insides.
+"""Loads the OCR models: PP-OCRv6 (small), which RapidOCR's wheel carries. The only place that knows OpenVINO.
 
-Nothing is downloaded: the sessions are made here from the wheel's own files, and RapidOCR's code that would fetch
-what is missing (models, fonts) is never reached. The angle classifier is not loaded: on upright pages it turned
-clean lines by 180 degrees and cost 18 % of their characters.
+Nothing is downloaded: the networks are read from the wheel's own files, and RapidOCR's code, which would fetch what is
+missing (models, fonts), is not even loaded. OpenVINO was chosen by measurement (`python -m bench.reading` holds it
+against RapidOCR's default, ONNX Runtime): where the processor has bfloat16 units, it uses them, at the same error rate.
 """
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 import numpy as np
-import onnxruntime
-import rapidocr
+import openvino
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
-from rapidocr.ch_ppocr_det import TextDetector
-from rapidocr.ch_ppocr_rec import TextRecognizer
-from rapidocr.utils.parse_parameters import ParseParams
 
 from services.ocr.settings import OcrSettings
 
+T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 """Height × width × 3, blue first: what OpenCV and these models take."""
+Floats = NDArray[np.float32]
 
-PACKAGE = Path(rapidocr.__file__).parent
-DETECTOR = PACKAGE / "models" / "PP-OCRv6_det_small.onnx"
-RECOGNISER = PACKAGE / "models" / "PP-OCRv6_rec_small.onnx"
-WITHOUT_LIMIT = 1 << 20
-"""A side that no picture reaches: the detector shall not scale again what `detection.py` has scaled."""
+DETECTOR = "PP-OCRv6_det_small.onnx"
+RECOGNISER = "PP-OCRv6_rec_small.onnx"
+
+
+class Network:
+    """A compiled network with one input and one output. Safe to use from several threads, which run side by side.
+
+    The first input of each shape costs several times as much as the next ones: callers keep to few shapes.
+    """
+
+    def __init__(self, model: openvino.Model, *, threads: int, streams: int) -> None:
+        config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+        self._compiled = openvino.Core().compile_model(model, "CPU", config)
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+
+    def __call__(self, pixels: Floats, take: Callable[[Floats], T]) -> T:
+        """What `take` makes of the output, which is not to be kept: the next call writes over it."""
+        try:
+            request = self._idle.get_nowait()
+        except Empty:
+            request = self._compiled.create_infer_request()
+        try:
+            (output,) = request.infer([pixels], share_inputs=True, share_outputs=True).values()
+            return take(output)
+        finally:
+            self._idle.put(request)
 
 
 @dataclass(frozen=True)
 class OcrModels:
-    """Both networks with their pre- and post-processing. Safe to use from several threads."""
+    """Both networks. Safe to use from several threads."""
 
-    detector: TextDetector
-    recogniser: TextRecognizer
+    detector: Network
+    recogniser: Network
+    characters: tuple[str, ...]
+    """What each class of the recogniser stands for; the first is the blank between two characters."""
     name: str
 
 
 def load(settings: OcrSettings) -> OcrModels:
-    """Load both networks, about 0.5 s and 150 MB. Raises FileNotFoundError where the wheel carries other models."""
-    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-    config = ParseParams.load(PACKAGE / "config.yaml")
-    detector = section(config.Det, DETECTOR, settings.ocr_threads, limit_type="max", limit_side_len=WITHOUT_LIMIT)
-    recogniser = section(config.Rec, RECOGNISER, settings.ocr_threads, rec_batch_num=1, font_path=None)
+    """Load both networks, about 1 s and 200 MB. Raises FileNotFoundError where the wheel carries other models."""
+    threads = settings.ocr_threads
+    recogniser = read_model(RECOGNISER)
+    characters = str(recogniser.get_rt_info(["framework", "character"]).value).splitlines()
     return OcrModels(
-        detector=TextDetector(detector),  # pyright: ignore[reportArgumentType]
-        recogniser=TextRecognizer(recogniser),  # pyright: ignore[reportArgumentType]
-        name=f"PP-OCRv6-small (RapidOCR {version('rapidocr')}, ONNX Runtime {version('onnxruntime')})",
+        detector=Network(read_model(DETECTOR), threads=threads, streams=1),
+        recogniser=Network(recogniser, threads=threads, streams=threads),
+        characters=("", *characters, " "),
+        name=f"PP-OCRv6-small (RapidOCR {version('rapidocr')}, OpenVINO {version('openvino')})",
     )
 
 
-def section(defaults: DictConfig, model: Path, threads: int, **changes: Any) -> DictConfig:
-    """RapidOCR's settings of one network, with a session of our own in them."""
-    config = OmegaConf.create(dict(defaults), flags={"allow_objects": True})
-    config.update(changes)
-    config.session = session(model, threads)
-    return config
+def read_model(name: str) -> openvino.Model:
+    wheel = find_spec("rapidocr")  # found, not imported: nothing of it is used but its files
+    path = Path(wheel.origin).with_name("models") / name if wheel and wheel.origin else Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(f"rapidocr {version('rapidocr')} does not carry {name}; install rapidocr 3.10")
+    return openvino.Core().read_model(path)
 
 
-def session(model: Path, threads: int) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session whose threads sleep while they wait, so that neighbours on the machine can work."""
-    if not model.is_file():
-        raise FileNotFoundError(f"rapidocr {version('rapidocr')} does not carry {model.name}; install rapidocr 3.10")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+def normalised(pixels: Pixels) -> Floats:
+    """Pixels as both networks take them: 3 × height × width, from -1 to 1."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / 127.5 - 1

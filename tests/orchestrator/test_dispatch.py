@@ -14,8 +14,8 @@ from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.settings import OrchestratorSettings
 from shared.errors import Overloaded, WorkerUnavailable
 from shared.event_log import EventReader, EventWriter
-from shared.events import JobProgress, JobStarted
-from shared.jobs import GenerateImage, JobStatus, Queue, new_job
+from shared.events import JobLine, JobProgress, JobStarted
+from shared.jobs import GenerateImage, JobStatus, Queue, TextLine, new_job
 from shared.presence import announce, this_worker
 from workers.job_run import JobRunner
 
@@ -121,10 +121,15 @@ async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching
                 stream = ledger.get(job.id).reply_to
                 writer.append(stream, JobStarted(job_id=job.id, attempt=2))
                 writer.append(stream, JobProgress(job_id=job.id, attempt=1, step=9, total=9))
+                late = TextLine(text="late", box=(0, 0, 1, 1), confidence=1)
+                writer.append(stream, JobLine(job_id=job.id, attempt=1, step=9, line=late))
+                line = late.model_copy(update={"text": "in time"})
+                writer.append(stream, JobLine(job_id=job.id, attempt=2, step=1, line=line))
                 writer.append(stream, JobProgress(job_id=job.id, attempt=2, step=1, total=9))
             if event.type == "job_progress":
                 ledger.cancel(job.id)
     assert [event.step for event in seen if event.type == "job_progress"] == [1]
+    assert [event.line.text for event in seen if event.type == "job_line"] == ["in time"]
     assert seen[-1].error.code == "job_cancelled"
 
 

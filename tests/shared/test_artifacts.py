@@ -41,3 +41,25 @@ def test_what_cannot_be_written_leaves_nothing_behind_and_a_sentence_without_pat
     assert "(No space left on device)" in raised.value.message
     assert str(tmp_path) not in raised.value.message
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_was_worked_out_from_an_artifact_is_kept_beside_it_and_goes_with_it(store, tmp_path):
+    artifact_id = store.put(b"pixels", "image/png")
+    assert store.derived(artifact_id, "text-1") is None
+
+    store.derive(artifact_id, "text-1", b"words")
+    store.derive(artifact_id, "text-1", b"other words")
+
+    assert store.derived(artifact_id, "text-1") == b"other words"
+    assert store.derived(artifact_id, "text-2") is None
+    store.delete(artifact_id)
+    assert store.derived(artifact_id, "text-1") is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_nothing_can_be_derived_from_what_is_not_there_or_under_a_name_that_leads_elsewhere(store):
+    artifact_id = store.put(b"pixels", "image/png")
+    for wrong_id, name in [("0" * 64 + ".png", "text"), ("../x", "text"), (artifact_id, "../x"), (artifact_id, "")]:
+        assert store.derived(wrong_id, name) is None
+        with pytest.raises(NotFound):
+            store.derive(wrong_id, name, b"words")

@@ -1,48 +1,17 @@
 """The reader as a whole, on the models that the wheel carries."""
 
-import io
-import socket
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from services.ocr.reader import Reader, ReadingProgress
-from services.ocr.settings import OcrSettings
 from shared.jobs import TextRead
-
-FIXTURES = Path(__file__).parents[2] / "fixtures"
-PAGE = Image.open(FIXTURES / "page.png").convert("RGB")
-PAGE_LINES = (FIXTURES / "page.txt").read_text(encoding="utf-8").splitlines()
-PITCH = 21
+from tests.services.ocr.pages import PAGE, PAGE_LINES, PITCH, png, read, strip
 
 
-def refuse(*_: object) -> None:
-    raise AssertionError("the reader tried to open a connection")
-
-
-@pytest.fixture(scope="module")
-def reader() -> Reader:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", refuse)
-        return Reader.from_settings(OcrSettings())
-
-
-def png(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
-
-
-def read(reader: Reader, image: Image.Image) -> TextRead:
-    *_, result = reader.read(png(image))
-    assert isinstance(result, TextRead)
-    return result
-
-
-def test_a_dense_page_is_read_character_for_character(reader: Reader, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+@pytest.mark.usefixtures("offline")
+def test_a_dense_page_is_read_character_for_character(reader: Reader):
     assert PAGE.size == (1000, 1000)
     assert len(PAGE_LINES) == 45
 
@@ -50,6 +19,7 @@ def test_a_dense_page_is_read_character_for_character(reader: Reader, monkeypatc
 
     assert result.text == "\n".join(PAGE_LINES)
     assert (result.width, result.height) == (1000, 1000)
+    assert (result.turned, result.mirrored, result.complete, result.note) == (0, False, True, "")
     assert min(line.confidence for line in result.lines) > 0.9
     tops = [line.box[1] for line in result.lines]
     assert tops == sorted(tops)
@@ -59,29 +29,42 @@ def test_a_dense_page_is_read_character_for_character(reader: Reader, monkeypatc
         assert top < 27 + PITCH * number + 9 < bottom, "the box encloses the middle of its line"
 
 
-def test_progress_counts_the_search_and_each_line(reader: Reader):
-    strip = PAGE.crop((0, 27 + 3 * PITCH, 1000, 27 + 8 * PITCH))
+def test_the_boxes_of_words_enclose_their_ink(reader: Reader):
+    line = read(reader, strip(0, 1)).lines[0]
 
-    *progress, result = reader.read(png(strip))
+    assert [word.text for word in line.words] == line.text.split()
+    ink = ImageOps.invert(strip(0, 1).convert("L"))
+    for word in line.words:
+        left, _, right, _ = word.box
+        middle = ink.crop((int(left), 0, int(right), ink.height)).getbbox()
+        assert middle is not None
+    gaps = [after.box[0] - before.box[2] for before, after in zip(line.words, line.words[1:], strict=False)]
+    assert min(gaps) > -3
+    assert line.words[0].box[0] == pytest.approx(25, abs=5)
+
+
+def test_lines_come_one_by_one_each_with_its_step(reader: Reader):
+    *progress, result = reader.read(png(strip(3, 8)))
 
     assert isinstance(result, TextRead)
     assert all(isinstance(event, ReadingProgress) for event in progress)
-    assert [event.step for event in progress] == sorted(event.step for event in progress)
-    assert {event.step for event in progress} == {1, 2, 3, 4, 5, 6}
+    assert [event.step for event in progress] == [1, 2, 3, 4, 5, 6]
     assert {event.total for event in progress} == {6}
+    assert tuple(event.line for event in progress if event.line is not None) == result.lines
 
 
 def test_closing_the_reading_stops_it(reader: Reader, monkeypatch: pytest.MonkeyPatch):
-    calls = []
-    session = reader.models.recogniser.session
-    monkeypatch.setattr(reader.models.recogniser, "session", lambda x: calls.append(1) or session(x))
+    begun = []
+    original = reader._read_line
+    monkeypatch.setattr(reader, "_read_line", lambda *given: begun.append(1) or original(*given))
     reading = reader.read(png(PAGE))
-    while len(calls) < 2:
+    while len(begun) < 2:
         next(reading)
 
     reading.close()
+    reader._pool.submit(int).result()  # what was begun has ended
 
-    assert len(calls) == 2
+    assert len(begun) < len(PAGE_LINES) / 2
     assert next(reading, None) is None
 
 
@@ -93,32 +76,52 @@ def test_small_pictures_and_light_text_on_dark_are_read(reader: Reader):
     assert read(reader, inverted).text[:40] == read(reader, one).text[:40] != ""
 
 
-def test_text_of_a_picture_too_large_for_the_detector_is_read_at_full_size(reader: Reader):
-    tall = Image.new("RGB", (1000, 2600), "white")
-    head = PAGE.crop((0, 20, 1000, 28 + 3 * PITCH))
-    tall.paste(head, (0, 100))
-    tall.paste(head, (0, 2300))
-    careful = Reader(reader.models, reader.settings.model_copy(update={"ocr_detect_pixels": 1_500_000}))
+def test_only_a_region_is_read_with_boxes_of_the_whole_picture(reader: Reader):
+    region = (0, 24 + 10 * PITCH, 1000, 28 + 12 * PITCH)
 
-    result = read(careful, tall)
+    result = read(reader, PAGE, region)
 
-    assert result.text == "\n".join(PAGE_LINES[:3] * 2)
-    assert (result.width, result.height) == (1000, 2600)
+    assert result.text == "\n".join(PAGE_LINES[10:12])
+    assert (result.width, result.height) == PAGE.size
+    for line in result.lines:
+        assert region[1] <= line.box[1] < line.box[3] <= region[3]
+        assert all(region[1] <= word.box[1] < word.box[3] <= region[3] for word in line.words)
 
 
-@pytest.mark.parametrize("size", [(300, 200), (8, 8), (2000, 100), (100, 1800)])
-def test_a_picture_without_text_has_no_lines(reader: Reader, size: tuple[int, int]):
-    dusk = Image.linear_gradient("L").resize(size)
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_a_page_on_its_side_or_its_head_is_read_with_boxes_where_the_text_is(reader: Reader, turned: int):
+    upright = strip(0, 6)
+    result = read(reader, upright.rotate(turned, expand=True))  # anticlockwise, so it must be turned back clockwise
 
-    result = read(reader, Image.merge("RGB", (dusk, dusk, Image.new("L", size, 160))))
+    assert result.text == "\n".join(PAGE_LINES[:6])
+    assert result.turned == turned
+    left, top, right, bottom = result.lines[0].box
+    across = right - left > bottom - top
+    assert across == (turned == 180)
+    if turned == 180:
+        assert top > upright.height / 2, "the first line is at the foot of the picture"
 
-    assert result.lines == ()
-    assert result.text == ""
-    assert (result.width, result.height) == size
+
+def test_a_mirrored_page_is_read_and_said_to_be_so(reader: Reader):
+    result = read(reader, ImageOps.mirror(strip(0, 6)))
+    assert result.text == "\n".join(PAGE_LINES[:6])
+    assert result.mirrored
+
+
+@pytest.mark.parametrize("degrees", [-7, 3, 12])
+def test_a_slanted_page_is_read_in_order(reader: Reader, degrees: int):
+    slanted = PAGE.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+
+    result = read(reader, slanted)
+
+    assert len(result.lines) == len(PAGE_LINES)
+    right = sum(line.text == wanted for line, wanted in zip(result.lines, PAGE_LINES, strict=True))
+    assert right >= len(PAGE_LINES) - 3
+    assert result.turned == 0
 
 
 def test_two_threads_may_read_at_once(reader: Reader):
-    strips = [PAGE.crop((0, 24 + k * PITCH, 1000, 28 + (k + 2) * PITCH)) for k in (0, 10, 20, 30)]
+    strips = [strip(k, k + 2) for k in (0, 10, 20, 30)]
     with ThreadPoolExecutor(2) as pool:
-        texts = list(pool.map(lambda strip: read(reader, strip).text, strips))
+        texts = list(pool.map(lambda picture: read(reader, picture).text, strips))
     assert texts == ["\n".join(PAGE_LINES[k : k + 2]) for k in (0, 10, 20, 30)]

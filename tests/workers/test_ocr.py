@@ -1,0 +1,82 @@
+"""The reader's worker: jobs through the runner, with the real reader."""
+
+import pytest
+
+from services.ocr.reader import Reader
+from services.ocr.settings import OcrSettings
+from shared.jobs import JobStatus, ReadText, new_job
+from tests.conftest import ListSink
+from tests.services.ocr.pages import PAGE_LINES, png, strip
+from workers.job_run import JobRunner
+from workers.ocr import read_text
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader.from_settings(OcrSettings())
+
+
+@pytest.fixture
+def done(reader, store, ledger):
+    """A function that has a job done and gives back what became of it, and its events."""
+
+    def do(work, reader=reader):
+        job, events = new_job(work, owner="local", seconds=60).model_copy(update={"reply_to": "here"}), []
+        ledger.submit(job)
+        JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, read_text(reader, store))
+        return ledger.get(job.id), events
+
+    return do
+
+
+def test_lines_are_told_as_they_are_read(done, store):
+    job, events = done(ReadText(artifact=store.put(png(strip(0, 4)), "image/png")))
+
+    assert job.output.text.splitlines() == PAGE_LINES[:4]
+    told = [event for event in events if event.type == "job_line"]
+    assert tuple(event.line for event in told) == job.output.lines
+    assert [event.step for event in told] == [2, 3, 4, 5]
+    assert {event.attempt for event in told} == {1}
+    assert events[-1].type == "job_finished"
+
+
+def test_what_was_read_before_is_looked_up(done, store, reader, monkeypatch):
+    artifact = store.put(png(strip(0, 4)), "image/png")
+    first, _ = done(ReadText(artifact=artifact))
+    calls = []
+    monkeypatch.setattr(reader, "read", lambda *given: calls.append(given) or iter(()))
+
+    again, events = done(ReadText(artifact=artifact))
+
+    assert calls == []
+    assert again.output.lines == first.output.lines
+    assert again.output.seconds < first.output.seconds
+    assert [event.type for event in events] == ["job_started", "job_finished"]
+
+
+def test_another_region_and_another_setting_are_read_anew(done, store, reader):
+    artifact = store.put(png(strip(0, 4)), "image/png")
+    whole, _ = done(ReadText(artifact=artifact))
+    part, _ = done(ReadText(artifact=artifact, box=(0, 0, 1000, 25)))
+    strict = Reader(reader.models, reader.settings.model_copy(update={"ocr_min_confidence": 1.0}))
+    nothing, _ = done(ReadText(artifact=artifact), reader=strict)
+
+    assert whole.output.text.splitlines() == PAGE_LINES[:4]
+    assert part.output.text == PAGE_LINES[0]
+    assert len(nothing.output.lines) < 4
+    assert "could not be read" in nothing.output.note
+
+
+def test_a_reading_that_time_cut_short_is_not_kept(done, store, reader):
+    artifact = store.put(png(strip(0, 4)), "image/png")
+    hasty = Reader(reader.models, reader.settings.model_copy(update={"ocr_page_s": 1e-6}))
+    short, _ = done(ReadText(artifact=artifact), reader=hasty)
+    full, _ = done(ReadText(artifact=artifact))
+
+    assert (short.output.complete, short.output.lines) == (False, ())
+    assert (full.output.complete, len(full.output.lines)) == (True, 4)
+
+
+def test_a_region_outside_of_the_picture_ends_with_a_sentence(done, store):
+    job, _ = done(ReadText(artifact=store.put(png(strip(0, 1)), "image/png"), box=(0, 0, 2000, 20)))
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "invalid_box")
