@@ -47,6 +47,12 @@ class JobStatus(StrEnum):
         return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
+MAX_BEST_OF = 16
+Loras = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")], Annotated[float, Field(ge=-4, le=4)]], Field(max_length=8)
+]
+
+
 class Painting(Frozen):
     """What all work for the painter has in common. What is None is the painter's own default."""
 
@@ -57,6 +63,10 @@ class Painting(Frozen):
     """In the painter's fast setting, where it has one; `steps` and `guidance_scale` are its own then."""
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
+    loras: Loras = {}
+    """What is laid over the painter: LoRAs of its folder by name, each with its weight."""
+    fresh: bool = False
+    """Painted anew, even where the same was painted before."""
 
 
 class GenerateImage(Painting):
@@ -66,6 +76,8 @@ class GenerateImage(Painting):
     width: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     """Sizes that the painter does not paint well are painted near its own size and resized."""
     height: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
+    best_of: int = Field(default=1, ge=1, le=MAX_BEST_OF)
+    """So many seeds are painted, from `seed` on, and the picture that fits the prompt best is the result."""
 
 
 class EditImage(Painting):
@@ -89,6 +101,15 @@ class EditImage(Painting):
         if self.mask is not None and self.box is not None:
             raise ValueError("give a mask or a box, not both")
         return self
+
+
+class Candidate(Frozen):
+    """One of several pictures that the best was chosen from."""
+
+    artifact: ArtifactId
+    seed: int
+    score: float
+    """How well it fits the prompt: CLIP's cosine."""
 
 
 class GeneratedImage(Frozen):
@@ -118,6 +139,10 @@ class GeneratedImage(Frozen):
     """Tokens at the prompt's end that the painter could not take in."""
     unknown_words: tuple[str, ...] = ()
     """Words of the prompt that the painter never learned: what they mean is not in the picture."""
+    candidates: tuple[Candidate, ...] = ()
+    """Of `best_of`: all of them, the best first."""
+    kept: bool = False
+    """It was painted before, for the same request."""
 
 
 class ReadText(Frozen):

@@ -64,6 +64,8 @@ class Provenance(BaseModel):
     native_height: int
     scheduler: str
     model: str
+    loras: dict[str, float] = {}
+    """LoRAs by name, with their weights."""
     edit: EditRecord | None = None
     """None: a new picture."""
     software: str = SOFTWARE
@@ -74,10 +76,11 @@ class Provenance(BaseModel):
         lines = [self.prompt]
         if self.negative_prompt:
             lines.append(f"Negative prompt: {self.negative_prompt}")
+        loras = "".join(f"Lora {name}: {weight:g}, " for name, weight in self.loras.items())
         strength = f"Denoising strength: {self.edit.strength:g}, " if self.edit else ""
         lines.append(
             f"Steps: {self.steps}, Sampler: {self.scheduler}, CFG scale: {self.guidance_scale:g}, Seed: {self.seed}, "
-            f"Size: {self.width}x{self.height}, Model: {self.model}, {strength}Version: {self.software}"
+            f"Size: {self.width}x{self.height}, Model: {self.model}, {loras}{strength}Version: {self.software}"
         )
         return "\n".join(lines)
 

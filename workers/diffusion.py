@@ -3,56 +3,61 @@
 import base64
 import dataclasses
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 from services.diffusion.folder import FolderRefused
+from services.diffusion.happenings import Happening as Painting
 from services.diffusion.happenings import Painted, Preview, Step
 from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
 from services.gpu import gpu_memory
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobPreview, JobProgress
-from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, JobKind
+from shared.jobs import Candidate, EditImage, GeneratedImage, GenerateImage, Job, JobKind
 from shared.process_log import set_up_logging
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
+from workers.kept_pictures import KeptPictures
 from workers.metrics import WorkerMetrics
 from workers.painting_phases import StepTook, unheard, watched
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
 
-def generate_image(painter: Painter, store: ArtifactStore, step_took: StepTook) -> Perform:
-    """What a job of this kind is: paint, tell each step, show previews, keep the picture."""
-
-    def perform(job: Job) -> Generator[Happening, None, None]:
-        assert isinstance(job.input, GenerateImage)  # noqa: S101 - the queue's own kind
-        for happening in watched(painter.paint(job.input, owner=job.owner, deadline=job.deadline), step_took):
-            yield as_event(happening, job, store)
-
-    return perform
-
-
-def edit_image(painter: Painter, store: ArtifactStore, step_took: StepTook) -> Perform:
-    """What a job of this kind is: load source and mask, then as for a new picture."""
+def paint(painter: Painter, store: ArtifactStore, kept: KeptPictures, step_took: StepTook) -> Perform:
+    """What a job of this queue is: look whether it was painted before; else paint, tell each step, show previews, and
+    keep the picture."""
 
     def perform(job: Job) -> Generator[Happening, None, None]:
         work = job.input
-        assert isinstance(work, EditImage)  # noqa: S101 - the queue's own kind
-        mask = None if work.mask is None else store.get(work.mask)
-        painting = painter.edit(work, store.get(work.source), mask, owner=job.owner, deadline=job.deadline)
-        for happening in watched(painting, step_took):
-            yield as_event(happening, job, store)
+        assert isinstance(work, GenerateImage | EditImage)  # noqa: S101 - the queue's own kinds
+        if (known := kept.find(work)) is not None:
+            yield known
+            return
+        for happening in watched(painting(painter, store, job), step_took):
+            event = as_event(happening, job, store)
+            if isinstance(event, GeneratedImage):
+                kept.keep(work, event)
+            yield event
 
     return perform
+
+
+def painting(painter: Painter, store: ArtifactStore, job: Job) -> Iterator[Painting]:
+    """What the painter does for a job."""
+    work, whose = job.input, {"owner": job.owner, "deadline": job.deadline}
+    if isinstance(work, EditImage):
+        mask = None if work.mask is None else store.get(work.mask)
+        return painter.edit(work, store.get(work.source), mask, **whose)
+    assert isinstance(work, GenerateImage)  # noqa: S101 - the queue's own kinds
+    return painter.paint(work, **whose)
 
 
 def performs(painter: Painter, store: ArtifactStore, step_took: StepTook = unheard) -> dict[JobKind, Perform]:
     """How each kind of job is done that a painter can do."""
-    return {
-        JobKind.GENERATE_IMAGE: generate_image(painter, store, step_took),
-        JobKind.EDIT_IMAGE: edit_image(painter, store, step_took),
-    }
+    kept = KeptPictures(store, f"{painter.model.identity} {painter.settings.diffusion_reproducibility}")
+    perform = paint(painter, store, kept, step_took)
+    return {JobKind.GENERATE_IMAGE: perform, JobKind.EDIT_IMAGE: perform}
 
 
 def as_event(happening: Step | Preview | Painted | None, job: Job, store: ArtifactStore) -> Happening:
@@ -64,9 +69,13 @@ def as_event(happening: Step | Preview | Painted | None, job: Job, store: Artifa
         jpeg = base64.b64encode(happening.jpeg).decode()
         return JobPreview(job_id=job.id, attempt=job.attempt, step=happening.step, jpeg_base64=jpeg)
     assert isinstance(job.input, GenerateImage | EditImage)  # noqa: S101 - the queue's own kinds
-    values = dataclasses.asdict(happening)
+    values = {field.name: getattr(happening, field.name) for field in dataclasses.fields(happening)}
     artifact = store.put(values.pop("png"), "image/png")
-    return GeneratedImage(kind=job.input.kind, artifact=artifact, **values)
+    candidates = [
+        Candidate(artifact=store.put(each.png, "image/png"), seed=each.seed, score=each.score)
+        for each in values.pop("candidates")
+    ]
+    return GeneratedImage(kind=job.input.kind, artifact=artifact, candidates=tuple(candidates), **values)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.tools.base import PaintingOptions
-from shared.jobs import MAX_SEED, MAX_SIDE, MIN_SIDE
+from shared.jobs import MAX_BEST_OF, MAX_SEED, MAX_SIDE, MIN_SIDE, Loras
 
 SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
 
@@ -61,6 +61,12 @@ class DiptychOptions(Body):
     strength: float | None = Field(default=None, gt=0, le=1)
     """Of edits, how much is painted anew: at 1 all, from noise."""
     size: Size | None = None
+    best_of: int = Field(default=1, ge=1, le=MAX_BEST_OF)
+    """So many seeds are painted, and the picture that fits the prompt best is shown. Of new pictures."""
+    loras: Loras = {}
+    """What is laid over the painter: LoRAs of its folder by name, each with its weight."""
+    fresh: bool = False
+    """Paint anew, even where the same was painted before."""
 
     @model_validator(mode="after")
     def _fast_decides_alone(self) -> Self:
@@ -80,4 +86,7 @@ class DiptychOptions(Body):
             strength=self.strength,
             width=width,
             height=height,
+            best_of=self.best_of,
+            loras=self.loras,
+            fresh=self.fresh,
         )

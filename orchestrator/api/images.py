@@ -34,7 +34,7 @@ async def create_image(body: ImageRequest, services: ServicesDep, owner: OwnerDe
     options = body.diptych or DiptychOptions()
     size = options.size or (body.size if body.size != "auto" else None)
     width, height = sides(size) or (None, None)
-    work = GenerateImage(**common(body, options), width=width, height=height)
+    work = GenerateImage(**common(body, options), width=width, height=height, best_of=options.best_of)
     return await answer(work, body, picture_format(body, services), services, owner)
 
 
@@ -101,6 +101,8 @@ def common(fields: ImageFields, options: DiptychOptions) -> dict[str, Any]:
         "fast": options.fast or (fields.quality == "low" and not own),
         "steps": options.steps,
         "guidance_scale": options.guidance,
+        "loras": options.loras,
+        "fresh": options.fresh,
     }
 
 

@@ -19,7 +19,7 @@ from orchestrator.links import Links
 from orchestrator.pictures import size_in
 from shared.errors import DeadlineExceeded, ErrorRecord, InvalidRequest
 from shared.events import JobEvent, JobFailed
-from shared.jobs import MAX_SEED, Box, JobInput, check_box, new_job
+from shared.jobs import MAX_SEED, Box, JobInput, Loras, check_box, new_job
 
 
 class Arguments(BaseModel):
@@ -43,6 +43,10 @@ class PaintingOptions:
     """Of edits, as the next one."""
     mask: str | None = None
     """Artifact id; it holds for pictures of its size."""
+    best_of: int = 1
+    """Of new pictures: how many seeds are tried."""
+    loras: Loras = field(default_factory=dict)
+    fresh: bool = False
 
     @property
     def fixed_seed(self) -> int:

@@ -61,6 +61,8 @@ class EditImageTool:
             fast=options.fast,
             steps=options.steps,
             guidance_scale=options.guidance_scale,
+            loras=options.loras,
+            fresh=options.fresh,
             source=source,
             strength=options.strength or arguments.strength,
             box=None if mask else box,

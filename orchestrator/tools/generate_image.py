@@ -42,6 +42,9 @@ class GenerateImageTool:
             guidance_scale=options.guidance_scale,
             width=options.width,
             height=options.height,
+            best_of=options.best_of,
+            loras=options.loras,
+            fresh=options.fresh,
         )
         async for event in context.run_job(work):
             yield event

@@ -1,5 +1,6 @@
 """What a painter's folder says about itself, and whether its weights may be read. Knows files, not networks."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,6 +85,14 @@ def read_defaults(folder: Path) -> FolderDefaults:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise FolderRefused(f"{path}: {where}: {first['msg']}") from None
+
+
+def identity_of(folder: Path) -> str:
+    """Tells whether any file of a folder was changed: made of its files' names, sizes and times, for to read gigabytes
+    of weights would take too long."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    about = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -27,6 +27,16 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of several pictures of a request."""
+
+    png: bytes
+    seed: int
+    score: float
+    """CLIP's cosine between it and the prompt."""
+
+
+@dataclass(frozen=True)
 class Painted:
     """The finished picture and the values that were used for it."""
 
@@ -54,6 +64,8 @@ class Painted:
     """Tokens at the prompt's end that the model could not take in; 0 where it has seen all of it."""
     unknown_words: tuple[str, ...]
     """Words of the prompt that the model never learned: what they mean is not in the picture."""
+    candidates: tuple[Candidate, ...] = ()
+    """Where it is the best of several: all of them, the best first."""
 
 
 Happening = Prepared | Step | Preview | Painted | None

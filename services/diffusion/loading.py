@@ -14,7 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 from services.diffusion.autoencoder import AUTOENCODERS, Autoencoder
 from services.diffusion.components import FAULTS, load_network, load_scheduler, load_texts
 from services.diffusion.families import Denoiser, family_of
-from services.diffusion.folder import FolderRefused, read_defaults, read_index
+from services.diffusion.folder import FolderRefused, identity_of, read_defaults, read_index
 from services.diffusion.lora import Loras
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import Conditioning, PromptEncoder, Towers
@@ -50,6 +50,8 @@ class LoadedPainter:
     words: KnownWords
     device: torch.device
     canvas: Canvas
+    identity: str
+    """Of the weights on disk and their number format: another painter, or a new version of this one, has another."""
 
 
 def load(settings: DiffusionSettings) -> LoadedPainter:
@@ -100,6 +102,7 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
             max_pixels=settings.diffusion_max_pixels or 3 * size * size // 2,
             longest=None if longest is None else longest * autoencoder.stride,
         ),
+        identity=f"{identity_of(folder)} {dtype} {device.type}",
     )
 
 

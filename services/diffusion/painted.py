@@ -28,6 +28,7 @@ def painted(model: LoadedPainter, begin: Begun, image: Image.Image) -> Painted:
         native_height=plan.shape[1],
         scheduler=plan.setting.sampler.name,
         model=model.name,
+        loras=work.loras,
         edit=edit_record(begin),
     )
     return Painted(

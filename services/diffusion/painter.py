@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 import torch
 from PIL import Image
 
+from services.diffusion.best_of import best, works
 from services.diffusion.capacity import Capacities
 from services.diffusion.engine import Engine, Ticket, Watch
 from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
+from services.diffusion.judge import Judge
 from services.diffusion.loading import LoadedPainter, load
 from services.diffusion.painted import painted
 from services.diffusion.previews import small_jpeg
@@ -61,6 +63,7 @@ class Painter:
         self._exact = settings.diffusion_reproducibility == "exact"
         self._engine = Engine(exact=self._exact, watch=watch)
         self._capacities = Capacities(settings.diffusion_capacities)
+        self._judge = Judge(settings.diffusion_judge)
         self._decoding = threading.Lock()
         self._flights: dict[str, Flight] = {}
         self._boarding = threading.Lock()
@@ -101,6 +104,9 @@ class Painter:
             DeadlineExceeded: it was not done by then.
             JobFailed: the numbers ran out of range.
         """
+        if work.best_of > 1:
+            paintings = [self.paint(one, owner=owner, deadline=deadline) for one in works(work)]
+            return best(paintings, work.prompt, self._judge)
         side = self.model.canvas.side
         return self._follow(work, (work.width or side, work.height or side), None, owner, deadline)
 
@@ -123,7 +129,7 @@ class Painter:
             begin = begun(self.model, self._capacities, work, plan, retouch, exact=self._exact)
             return begin, self._engine.submit(begin.picture, owner=owner, deadline=deadline)
 
-        key = work.model_dump_json()
+        key = work.model_dump_json(exclude={"fresh"})
         flight = self._board(key)
         try:
             begin, ticket = flight.started(start)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from services.diffusion.batch import Held, Picture
-from services.diffusion.capacity import Capacities
+from services.diffusion.capacity import Capacities, Capacity
 from services.diffusion.loading import LoadedPainter, Setting
 from services.diffusion.lora import LoraSet
 from services.diffusion.prompts import Prompt
@@ -76,16 +76,23 @@ def begun(
     picture = Picture(
         denoiser=way.denoiser,
         adapters=way.loras,
-        loras=LoraSet(),
+        loras=LoraSet(tuple(sorted(work.loras.items()))),
         schedule=schedule,
         prompt=prompt,
         guidance_scale=plan.guidance_scale,
         latents=latents,
         generator=generator,
-        most_rows=capacity.alike[2 if prompt.guided else 1] if exact else capacity.most_rows,
+        most_rows=most_rows(capacity, 2 if prompt.guided else 1, work, exact=exact),
         held=held,
     )
     return Begun(work, plan, retouch, prompt, picture, at)
+
+
+def most_rows(capacity: Capacity, lone: int, work: Painting, *, exact: bool) -> int:
+    """Of a batch that the picture may be in. `lone`: its own rows. LoRAs add kernels that nobody has measured."""
+    if not exact:
+        return capacity.most_rows
+    return lone if work.loras else capacity.alike[lone]
 
 
 def latent_shape(model: LoadedPainter, shape: tuple[int, int]) -> tuple[int, int, int]:

@@ -48,5 +48,8 @@ class DiffusionSettings(Settings):
     """Pixels that are painted at once; larger pictures are painted smaller and enlarged. Unset: one and a half times
     those of the model's own size, beyond which models repeat themselves."""
 
+    diffusion_judge: Path = ROOT / "models" / "clip"
+    """Folder of the CLIP pair that chooses the best of several pictures."""
+
     diffusion_loras: Path | None = None
     """Folder of LoRAs for the painter, safetensors by name: `NAME.safetensors`, or a folder NAME with one such file."""

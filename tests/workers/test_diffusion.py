@@ -51,6 +51,28 @@ def test_a_painted_picture_can_be_edited(done, store):
     assert read_provenance(picture).edit.source == source
 
 
+def test_what_was_painted_before_is_only_looked_up(done, store):
+    work = GenerateImage(prompt="a red apple", seed=5, fast=True)
+    first, _ = done(work)
+    again, events = done(work)
+    assert not first.output.kept
+    assert again.output == first.output.model_copy(update={"kept": True})
+    assert [event.type for event in events] == ["job_started", "job_finished"]
+    fresh, events = done(work.model_copy(update={"fresh": True}))
+    assert not fresh.output.kept
+    assert fresh.output.artifact == first.output.artifact
+    assert "job_progress" in [event.type for event in events]
+    store.delete(first.output.artifact)
+    assert not done(work)[0].output.kept
+
+
+def test_all_candidates_of_the_best_are_kept(done, store):
+    best, _ = done(GenerateImage(prompt="a red apple", seed=5, fast=True, best_of=3))
+    assert best.output.artifact == best.output.candidates[0].artifact
+    assert {each.seed for each in best.output.candidates} == {5, 6, 7}
+    assert all(read_provenance(store.get(each.artifact)).seed == each.seed for each in best.output.candidates)
+
+
 def test_an_edit_that_cannot_be_done_ends_with_a_sentence(done, store):
     source = store.put(png(64, 64), "image/png")
     job, _ = done(EditImage(prompt="a cat", seed=1, source=source, box=(0, 0, 65, 65)))

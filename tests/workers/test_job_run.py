@@ -129,9 +129,9 @@ def test_cancelling_stops_the_service_between_steps(runner, ledger, job):
 
 
 def test_a_job_past_its_deadline_stops(runner, ledger, submit):
-    job = submit(seconds=0.2)
+    job = submit(seconds=1)
     pause = threading.Event()
-    runner.run(job.id, lambda claimed: stepping(claimed, 50, lambda step: pause.wait(0.02)))
+    runner.run(job.id, lambda claimed: stepping(claimed, 500, lambda step: pause.wait(0.02)))
     assert ledger.get(job.id).error.code == "deadline_exceeded"
 
 

@@ -1,13 +1,11 @@
 """LoRAs laid over a denoiser, against diffusers' own pipelines and against its weights without them."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
-from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from services.diffusion.loading import LoadedPainter, load
@@ -16,22 +14,7 @@ from services.diffusion.settings import DiffusionSettings
 from shared.errors import InvalidRequest
 from tests.services.diffusion.families.conftest import PIPELINES
 from tests.services.diffusion.families.loop import denoised, noise
-
-TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
-
-
-def trained(painter: LoadedPainter, path: Path, seed: int, rank: int = 4) -> None:
-    """A LoRA with weights far from nothing, written as diffusers' training scripts do."""
-    denoiser = painter.usual.denoiser
-    network = type(denoiser.network).from_config(denoiser.network.config)
-    torch.manual_seed(seed)
-    network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=TARGETS, init_lora_weights=False))
-    weights = get_peft_model_state_dict(network)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    settings = {f"{denoiser.component}.{key}": value for key, value in network.peft_config["default"].to_dict().items()}
-    metadata = {"lora_adapter_metadata": json.dumps(settings, default=list)}
-    named = {f"{denoiser.component}.{key}": value.contiguous() for key, value in weights.items()}
-    save_file(named, path, metadata | {"format": "pt"})
+from tests.services.diffusion.families.lora_files import trained
 
 
 @pytest.fixture(params=["stable diffusion", "sana", *PIPELINES])
