@@ -48,9 +48,8 @@ class JobStatus(StrEnum):
 
 
 MAX_BEST_OF = 16
-Loras = Annotated[
-    dict[Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")], Annotated[float, Field(ge=-4, le=4)]], Field(max_length=8)
-]
+Name = Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")]
+Loras = Annotated[dict[Name, Annotated[float, Field(ge=-4, le=4)]], Field(max_length=8)]
 
 
 class Painting(Frozen):
@@ -63,6 +62,8 @@ class Painting(Frozen):
     """In the painter's fast setting, where it has one; `steps` and `guidance_scale` are its own then."""
     steps: int | None = Field(default=None, ge=1, le=150)
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
+    painter: Name | Literal[""] = ""
+    """The name of the painter that is to paint it; empty: the usual one."""
     loras: Loras = {}
     """What is laid over the painter: LoRAs of its folder by name, each with its weight."""
     fresh: bool = False

@@ -19,7 +19,7 @@ from orchestrator.app import create_app
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.vlm.client import VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.painter import Painter
+from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
@@ -46,7 +46,7 @@ SCRIPT = [
 def house(make_services, ledger, store):
     """The house with both services in it, and what its VLM was asked."""
     performs = {
-        **painting(Painter.from_settings(DiffusionSettings()), store),
+        **painting(Painters(DiffusionSettings()), store),
         JobKind.READ_TEXT: read_text(Reader.from_settings(OcrSettings()), store),
     }
 

@@ -11,7 +11,7 @@ from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.measured import MeasuredVlm
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.painter import Painter
+from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import VlmUnavailable
 from shared.events import Usage
@@ -29,7 +29,7 @@ def ask(make_services, ledger, store):
     """A function that asks a house with the embedded painter, whose VLM gives these answers."""
 
     async def ask(*answers, **diptych):
-        paint = performs(Painter.from_settings(DiffusionSettings()), store)[JobKind.GENERATE_IMAGE]
+        paint = performs(Painters(DiffusionSettings()), store)[JobKind.GENERATE_IMAGE]
 
         def work(job_id, emit):
             JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, paint)

@@ -9,6 +9,7 @@ from services.diffusion.folder import FolderRefused
 from services.diffusion.happenings import Happening as Painting
 from services.diffusion.happenings import Painted, Preview, Step
 from services.diffusion.painter import Painter
+from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from services.gpu import gpu_memory
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
@@ -24,21 +25,23 @@ from workers.process import Work, serve
 from workers.settings import WorkerSettings
 
 
-def paint(painter: Painter, store: ArtifactStore, kept: KeptPictures, step_took: StepTook) -> Perform:
+def paint(painters: Painters, store: ArtifactStore, step_took: StepTook) -> Perform:
     """What a job of this queue is: look whether it was painted before; else paint, tell each step, show previews, and
     keep the picture."""
 
     def perform(job: Job) -> Generator[Happening, None, None]:
         work = job.input
         assert isinstance(work, GenerateImage | EditImage)  # noqa: S101 - the queue's own kinds
-        if (known := kept.find(work)) is not None:
-            yield known
-            return
-        for happening in watched(painting(painter, store, job), step_took):
-            event = as_event(happening, job, store)
-            if isinstance(event, GeneratedImage):
-                kept.keep(work, event)
-            yield event
+        with painters.using(work.painter) as painter:
+            kept = KeptPictures(store, f"{painter.model.identity} {painter.settings.diffusion_reproducibility}")
+            if (known := kept.find(work)) is not None:
+                yield known
+                return
+            for happening in watched(painting(painter, store, job), step_took):
+                event = as_event(happening, job, store)
+                if isinstance(event, GeneratedImage):
+                    kept.keep(work, event)
+                yield event
 
     return perform
 
@@ -53,10 +56,9 @@ def painting(painter: Painter, store: ArtifactStore, job: Job) -> Iterator[Paint
     return painter.paint(work, **whose)
 
 
-def performs(painter: Painter, store: ArtifactStore, step_took: StepTook = unheard) -> dict[JobKind, Perform]:
-    """How each kind of job is done that a painter can do."""
-    kept = KeptPictures(store, f"{painter.model.identity} {painter.settings.diffusion_reproducibility}")
-    perform = paint(painter, store, kept, step_took)
+def performs(painters: Painters, store: ArtifactStore, step_took: StepTook = unheard) -> dict[JobKind, Perform]:
+    """How each kind of job is done that painters can do."""
+    perform = paint(painters, store, step_took)
     return {JobKind.GENERATE_IMAGE: perform, JobKind.EDIT_IMAGE: perform}
 
 
@@ -82,14 +84,15 @@ def main() -> None:
     set_up_logging()
     settings = WorkerSettings.from_environment()
     set_up_tracing("worker-diffusion", settings)
+    metrics = WorkerMetrics()
     try:
-        painter = Painter.from_settings(DiffusionSettings.from_environment())
+        painters = Painters(DiffusionSettings.from_environment(), metrics.batch_stepped)
     except FolderRefused as refusal:
         sys.exit(f"The painter cannot be loaded: {refusal}")
-    store, metrics = DirectoryArtifactStore(settings.artifact_folder), WorkerMetrics()
-    metrics.watch_gpu(gpu_memory(painter.model.device))
-    work = performs(painter, store, metrics.step_took)
-    serve(Work(work, painter.model.name, str(painter.model.device)), settings, metrics)
+    model = painters.usual.model
+    metrics.watch_gpu(gpu_memory(model.device))
+    work = performs(painters, DirectoryArtifactStore(settings.artifact_folder), metrics.step_took)
+    serve(Work(work, model.name, str(model.device)), settings, metrics)
 
 
 if __name__ == "__main__":

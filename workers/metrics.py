@@ -8,6 +8,7 @@ from shared.gpu_metrics import GpuMemory
 from shared.job_metrics import JobMetrics
 from shared.metrics import new_registry
 
+BATCH_ROWS = (1, 2, 4, 6, 8, 12, 16, 24, 32)
 STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -24,6 +25,17 @@ class WorkerMetrics(JobMetrics):
             buckets=STEP_SECONDS,
             registry=self.registry,
         )
+
+        self._rows = Histogram(
+            "diptych_denoise_batch_rows",
+            "Rows of the batch in each step of the painter's engine; a picture with guidance has two.",
+            buckets=BATCH_ROWS,
+            registry=self.registry,
+        )
+
+    def batch_stepped(self, rows: int, _seconds: float) -> None:
+        """The painter's engine has done a step of a batch."""
+        self._rows.observe(rows)
 
     def step_took(self, seconds: float) -> None:
         """A denoise step is done."""

@@ -1,12 +1,12 @@
 """What all request bodies have in common: strict JSON types, whole Unicode, and the extension object `diptych`."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.tools.base import PaintingOptions
-from shared.jobs import MAX_BEST_OF, MAX_SEED, MAX_SIDE, MIN_SIDE, Loras
+from shared.jobs import MAX_BEST_OF, MAX_SEED, MAX_SIDE, MIN_SIDE, Loras, Name
 
 SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
 
@@ -63,6 +63,8 @@ class DiptychOptions(Body):
     size: Size | None = None
     best_of: int = Field(default=1, ge=1, le=MAX_BEST_OF)
     """So many seeds are painted, and the picture that fits the prompt best is shown. Of new pictures."""
+    painter: Name | Literal[""] = ""
+    """The painter that is to paint, where there are several; empty: the usual one."""
     loras: Loras = {}
     """What is laid over the painter: LoRAs of its folder by name, each with its weight."""
     fresh: bool = False
@@ -87,6 +89,7 @@ class DiptychOptions(Body):
             width=width,
             height=height,
             best_of=self.best_of,
+            painter=self.painter,
             loras=self.loras,
             fresh=self.fresh,
         )

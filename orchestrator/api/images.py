@@ -101,6 +101,7 @@ def common(fields: ImageFields, options: DiptychOptions) -> dict[str, Any]:
         "fast": options.fast or (fields.quality == "low" and not own),
         "steps": options.steps,
         "guidance_scale": options.guidance,
+        "painter": options.painter,
         "loras": options.loras,
         "fresh": options.fresh,
     }

@@ -45,6 +45,7 @@ class PaintingOptions:
     """Artifact id; it holds for pictures of its size."""
     best_of: int = 1
     """Of new pictures: how many seeds are tried."""
+    painter: str = ""
     loras: Loras = field(default_factory=dict)
     fresh: bool = False
 

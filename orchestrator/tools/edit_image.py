@@ -61,6 +61,7 @@ class EditImageTool:
             fast=options.fast,
             steps=options.steps,
             guidance_scale=options.guidance_scale,
+            painter=options.painter,
             loras=options.loras,
             fresh=options.fresh,
             source=source,

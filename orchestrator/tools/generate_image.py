@@ -43,6 +43,7 @@ class GenerateImageTool:
             width=options.width,
             height=options.height,
             best_of=options.best_of,
+            painter=options.painter,
             loras=options.loras,
             fresh=options.fresh,
         )

@@ -95,6 +95,11 @@ def identity_of(folder: Path) -> str:
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
+def weight_bytes(folder: Path) -> int:
+    """What a painter's weights take on disk, and about what they take in memory."""
+    return sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
+
+
 def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())

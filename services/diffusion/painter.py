@@ -69,10 +69,16 @@ class Painter:
         self._boarding = threading.Lock()
 
     @classmethod
-    def from_settings(cls, settings: DiffusionSettings, watch: Watch | None = None) -> "Painter":
-        """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py)."""
+    def from_settings(
+        cls, settings: DiffusionSettings, watch: Watch | None = None, *, set_threads: bool = True
+    ) -> "Painter":
+        """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py).
+
+        `set_threads`: for the first painter of a process, which decides for all.
+        """
         painter = cls(load(settings), settings, watch)
-        painter.set_threads()
+        if set_threads:
+            painter.set_threads()
         return painter
 
     def set_threads(self) -> None:

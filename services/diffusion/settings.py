@@ -17,6 +17,13 @@ class DiffusionSettings(Settings):
     diffusion_name: str = ""
     """Name of the painter in results and pictures; empty: the folder's name."""
 
+    diffusion_models: Path | None = None
+    """Folder of further painters by name, each a folder like `diffusion_model`; loaded when they are asked for."""
+
+    diffusion_memory_mb: int = Field(default=0, ge=0)
+    """Megabytes of weights of further painters in memory at a time; who was not used for longest goes first. 0: no
+    bound."""
+
     diffusion_device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """Where the painter runs; `auto`: the first GPU if there is one, else the CPU."""
 

@@ -16,7 +16,7 @@ from orchestrator.app import create_app
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.records.queues import QueueRecords
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.painter import Painter
+from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import JobFailed
 from shared.jobs import Queue
@@ -31,7 +31,7 @@ FAST = {"quality": "low"}
 
 @pytest.fixture(scope="module")
 def painter():
-    return Painter.from_settings(DiffusionSettings())
+    return Painters(DiffusionSettings())
 
 
 @pytest.fixture
@@ -332,8 +332,8 @@ async def test_seventeen_pictures_are_too_many(http):
 async def test_a_job_that_fails_before_the_first_byte_has_its_own_status_and_stops_the_others(
     images, engine, painter, monkeypatch
 ):
-    predict = painter.model.usual.denoiser.predict
-    monkeypatch.setattr(painter.model.usual.denoiser, "predict", lambda *given: predict(*given) * float("nan"))
+    predict = painter.usual.model.usual.denoiser.predict
+    monkeypatch.setattr(painter.usual.model.usual.denoiser, "predict", lambda *given: predict(*given) * float("nan"))
     with pytest.raises(openai.InternalServerError, match="out of range") as raised:
         await images.generate(prompt=CAT, n=3, stream=True)
     assert raised.value.code == JobFailed.code
@@ -344,7 +344,7 @@ async def test_an_error_in_the_middle_is_the_streams_last_frame(images, painter,
     def fails(latents):
         raise JobFailed("The painter's numbers ran out of range.")
 
-    monkeypatch.setattr(painter.model.autoencoder, "decode", fails)
+    monkeypatch.setattr(painter.usual.model.autoencoder, "decode", fails)
     seen = []
     with pytest.raises(openai.APIError, match="out of range"):
         async for event in await images.generate(prompt=CAT, stream=True, partial_images=1):

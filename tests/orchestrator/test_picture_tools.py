@@ -17,7 +17,7 @@ from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Sampling, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.diffusion.painter import Painter
+from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import ToolArgumentsInvalid
 from shared.events import JobQueued, PictureShown, ToolReturned
@@ -45,7 +45,7 @@ def noise(width, height):
 
 @pytest.fixture(scope="module")
 def painter():
-    return Painter.from_settings(DiffusionSettings())
+    return Painters(DiffusionSettings())
 
 
 @pytest.fixture
