@@ -82,6 +82,7 @@ def _common(folder: DataFolder, *, host: str, port: int, environment: Mapping[st
         "OMP_WAIT_POLICY": environment.get("OMP_WAIT_POLICY", "PASSIVE"),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(search)),
         "PYTHONUNBUFFERED": "1",
+        "TRANSFORMERS_VERBOSITY": "error",  # else it tells which packages it could do without
         **_absolute_models(environment),
     }
 

@@ -92,7 +92,7 @@ def main() -> None:
     model = painters.usual.model
     metrics.watch_gpu(gpu_memory(model.device))
     work = performs(painters, DirectoryArtifactStore(settings.artifact_folder), metrics.step_took)
-    serve(Work(work, model.name, str(model.device)), settings, metrics)
+    serve(Work(work, model.name, str(model.device), threads=16), settings, metrics)
 
 
 if __name__ == "__main__":

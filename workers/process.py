@@ -35,14 +35,17 @@ class Work:
     performs: Mapping[JobKind, Perform]
     model: str
     device: str
+    threads: int = 4
+    """Jobs at a time, where the settings do not say."""
 
 
 def serve(work: Work, settings: WorkerSettings, metrics: WorkerMetrics) -> None:
     """Consume until SIGTERM. Running jobs have `worker_stop_s` to end then; what is left is handed back."""
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
+    threads = settings.worker_threads or work.threads
     ledger = Ledger(open_engine(settings.ledger_url), metrics)
     runner = JobRunner(ledger, EventWriter(client), settings.lease_s, metrics)
-    metrics.watch_jobs(lambda: runner.inside, settings.worker_threads)
+    metrics.watch_jobs(lambda: runner.inside, threads)
     expose(metrics.registry, settings)
     app = make_celery(settings.redis_url)
     (queue,) = {QUEUES[kind] for kind in work.performs}
@@ -59,13 +62,13 @@ def serve(work: Work, settings: WorkerSettings, metrics: WorkerMetrics) -> None:
     def keep_ours(**_: object) -> None:
         """Celery sets no logging up of its own where somebody answers this signal."""
 
-    with present(client, this_worker(queue, work.model, work.device, settings.worker_threads)):
+    with present(client, this_worker(queue, work.model, work.device, threads)):
         app.worker_main(
             [
                 "--quiet",  # its banner is no JSON
                 "worker",
                 "--pool=threads",
-                f"--concurrency={settings.worker_threads}",
+                f"--concurrency={threads}",
                 f"--queues={queue}",
                 f"--hostname={settings.worker_name or f'{queue}-{os.getpid()}'}@{socket.gethostname()}",
                 "--without-gossip",

@@ -12,8 +12,8 @@ class WorkerSettings(MetricsSettings):
     """Which worker of its machine this is, from one process to the next; empty: its process number. What Celery keeps
     in Redis for a name that never comes again stays there."""
 
-    worker_threads: int = Field(default=4, ge=1, le=64)
-    """Jobs that one worker process holds at a time; a painter interleaves their denoise steps."""
+    worker_threads: int | None = Field(default=None, ge=1, le=64)
+    """Jobs that one worker process holds at a time. Unset: 16 in a painter, which denoises them together, else 4."""
 
     worker_stop_s: float = Field(default=10, ge=0)
     """Seconds that running jobs have after SIGTERM; what has not ended by then waits for another worker."""

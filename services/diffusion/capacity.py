@@ -10,7 +10,6 @@ machine with the same number of threads. `exact` uses only those, and pads nothi
 import hashlib
 import json
 import logging
-import platform
 import tempfile
 import threading
 import time
@@ -26,14 +25,14 @@ from services.diffusion.prompts import Conditioning
 
 MOST_ROWS = 16
 WORTH_IT = 0.95
-"""Twice the rows are worth while a row then takes at most this share of its time."""
-TRIES = 3
+"""The smallest batch is chosen whose rows take at most the least time of all over this."""
+ROUNDS = 3
 FEW_ROWS = 4
 WORTH_MORE_THREADS = 0.8
 """All cores are worth it where the time then is at most this share: other processes want cores too, and then each step
 waits for its slowest thread."""
 BUDGET_S = 20.0
-"""No further sizes are tried after that."""
+"""No larger sizes are tried where trying them all takes longer."""
 log = logging.getLogger(__name__)
 
 
@@ -107,7 +106,8 @@ class Capacities:
 def fingerprint(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> str:
     """Of all that a capacity depends on, but not of the values of the weights: kernels do not look at these."""
     network = denoiser.network
-    device = torch.cuda.get_device_name(network.device) if network.device.type == "cuda" else platform.processor()
+    on_gpu = network.device.type == "cuda"
+    device = torch.cuda.get_device_name(network.device) if on_gpu else str(torch.cpu.get_capabilities())
     inputs = {name: list(tensor.shape) for name, tensor in row.inputs.items()}
     config = {name: str(value) for name, value in network.config.items() if not name.startswith("_")}
     about = (device, torch.__version__, torch.get_num_threads(), str(network.dtype), list(shape), inputs, config)
@@ -116,28 +116,40 @@ def fingerprint(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> 
 
 @torch.inference_mode()
 def measured(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> Capacity:
-    """Try batches of growing size until they stop paying."""
-    began, trial = time.monotonic(), Trial(denoiser, row, shape)
-    row_s: dict[int, float] = {}
-    alike = {1: 1, 2: 2}
-    agree = {1: True, 2: True}
+    """Try batches of all sizes, in rounds, so that what else the machine does does not hit one size alone."""
+    trial = Trial(denoiser, row, shape)
+    sizes = affordable(trial)
+    for _ in range(ROUNDS - 1):
+        for rows in sizes:
+            trial.run(rows)
+    row_s = {rows: trial.seconds[rows] / rows for rows in sizes}
+    most = min(rows for rows in sizes if row_s[rows] <= min(row_s.values()) / WORTH_IT)
+    alike = {lone: max(lone, largest_alike(trial, lone, most)) for lone in (1, 2)}
+    return Capacity(row_s=row_s, most_rows=most, alike=alike)
+
+
+def affordable(trial: "Trial") -> list[int]:
+    """The sizes that there are time and memory for, each tried once (and the first one twice, to warm up)."""
+    began, sizes = time.monotonic(), []
+    trial.run(1)
     for rows in range(1, MOST_ROWS + 1):
-        seconds, output = trial.run(rows)
-        row_s[rows] = seconds / rows
-        for lone in (1, 2):
-            if rows % lone == 0 and agree[lone]:
-                agree[lone] = trial.alone(lone, rows).equal(output)
-                alike[lone] = rows if agree[lone] else alike[lone]
-        half = row_s.get(rows // 2) if rows & (rows - 1) == 0 else None  # a power of two
-        if half is not None and row_s[rows] > WORTH_IT * half and rows > 2:
-            return Capacity(row_s=row_s, most_rows=rows // 2, alike=capped(alike, rows // 2))
-        if time.monotonic() - began > BUDGET_S:
+        try:
+            trial.run(rows)
+        except torch.OutOfMemoryError:
             break
-    return Capacity(row_s=row_s, most_rows=max(row_s), alike=alike)
+        sizes.append(rows)
+        if time.monotonic() - began > BUDGET_S / ROUNDS:
+            break
+    trial.seconds[1] = min(trial.seconds[1], trial.run(1))
+    return sizes
 
 
-def capped(alike: dict[int, int], most: int) -> dict[int, int]:
-    return {lone: max(lone, min(rows, most)) for lone, rows in alike.items()}
+def largest_alike(trial: "Trial", lone: int, most: int) -> int:
+    """Up to how many rows every batch of pictures of `lone` rows has the bits that each of them has alone."""
+    for rows in range(lone, most + 1, lone):
+        if not trial.outputs[rows].equal(trial.alone(lone, rows)):
+            return rows - lone
+    return most - most % lone
 
 
 @torch.inference_mode()
@@ -146,7 +158,8 @@ def best_threads(denoiser: Denoiser, row: Conditioning, shape: Sequence[int], mo
     took: dict[int, float] = {}
     for threads in {1, most}:
         torch.set_num_threads(threads)
-        took[threads] = Trial(denoiser, row, shape).run(FEW_ROWS)[0]
+        trial = Trial(denoiser, row, shape)
+        took[threads] = min(trial.run(FEW_ROWS) for _ in range(2 * ROUNDS))
     torch.set_num_threads(most)
     return most if took[most] < WORTH_MORE_THREADS * took[1] else 1
 
@@ -160,23 +173,21 @@ class Trial:
         self._latents = torch.randn((MOST_ROWS, *shape), generator=generator).to(device)
         self._times = torch.linspace(990, 10, MOST_ROWS).to(device)
         self._rows = Conditioning.cat([row] * MOST_ROWS)
-        self._alone: dict[int, list[Tensor]] = {1: [], 2: []}
+        self.seconds: dict[int, float] = {}
+        """The least that a batch took, by its rows."""
+        self.outputs: dict[int, Tensor] = {}
 
-    def run(self, rows: int) -> tuple[float, Tensor]:
-        """The least seconds of some tries, and the output."""
-        took, output = [], self._predict(0, rows)
-        for _ in range(TRIES):
-            began = time.perf_counter()
-            output = self._predict(0, rows)
-            took.append(time.perf_counter() - began)
-        return min(took), output
+    def run(self, rows: int) -> float:
+        """A batch of the first rows. Returns the least seconds that such a one took."""
+        began = time.perf_counter()
+        self.outputs[rows] = self._predict(0, rows)
+        took = time.perf_counter() - began
+        self.seconds[rows] = min(took, self.seconds.get(rows, took))
+        return self.seconds[rows]
 
     def alone(self, lone: int, rows: int) -> Tensor:
         """The first rows, computed `lone` at a time."""
-        done = self._alone[lone]
-        while len(done) * lone < rows:
-            done.append(self._predict(len(done) * lone, (len(done) + 1) * lone))
-        return torch.cat(done)[:rows]
+        return torch.cat([self._predict(first, first + lone) for first in range(0, rows, lone)])
 
     def _predict(self, first: int, last: int) -> Tensor:
         inputs = {name: tensor[first:last] for name, tensor in self._rows.inputs.items()}

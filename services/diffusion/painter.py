@@ -74,22 +74,24 @@ class Painter:
     ) -> "Painter":
         """Load the model that the settings name. Raises FolderRefused (services/diffusion/folder.py).
 
-        `set_threads`: for the first painter of a process, which decides for all.
+        `set_threads`: for the first painter of a process, whose threads are those of all.
         """
         painter = cls(load(settings), settings, watch)
-        if set_threads:
-            painter.set_threads()
+        painter.settle(set_threads=set_threads)
         return painter
 
-    def set_threads(self) -> None:
-        """Of the whole process, once: what was measured holds for that number."""
-        if self.settings.diffusion_threads:
+    def settle(self, *, set_threads: bool) -> None:
+        """Measure what was not measured on this machine before, for pictures of the model's own size."""
+        model, way = self.model, self.model.usual
+        shape = model.canvas.shape_for(model.canvas.side, model.canvas.side)
+        latents = latent_shape(model, shape)
+        row = model.prompts.encode("", None, guidance_scale=way.guidance_scale, shape=shape).positive
+        if set_threads and self.settings.diffusion_threads:
             torch.set_num_threads(self.settings.diffusion_threads)
-        elif self.model.device.type == "cpu":
-            model, way = self.model, self.model.usual
-            shape = model.canvas.shape_for(model.canvas.side, model.canvas.side)
-            row = model.prompts.encode("", None, guidance_scale=way.guidance_scale, shape=shape).positive
-            torch.set_num_threads(self._capacities.threads(way.denoiser, row, latent_shape(model, shape)))
+        elif set_threads and model.device.type == "cpu":
+            torch.set_num_threads(self._capacities.threads(way.denoiser, row, latents))
+        for setting in filter(None, (model.usual, model.fast)):
+            self._capacities.of(setting.denoiser, row, latents)
 
     def close(self) -> None:
         """Stop after the step that is under way."""
