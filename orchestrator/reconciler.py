@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.records.leadership import Leadership
 from orchestrator.records.queues import QueueRecords
 from orchestrator.waking import send
-from shared.errors import ErrorRecord
+from shared.errors import DeadlineExceeded, ErrorRecord
 from shared.jobs import Queue
 
 EVERY_S = 1.0
@@ -26,7 +26,7 @@ UNDER_WAY_S = 1.0
 """A job that waits for less than this may have a wake-up that is just being sent, or taken."""
 MOST_AT_ONCE = 500
 """Wake-ups of one pass for one queue: what workers do until the next one."""
-LATE = ErrorRecord(code="deadline_exceeded", message="The job was not done in time. Try again when less is waiting.")
+LATE = DeadlineExceeded("The job was not done in time. Try again when less is waiting.").record
 CRASHED = ErrorRecord(
     code="worker_crashed", message="The worker died at this job every time it tried. Try another one."
 )

@@ -39,6 +39,8 @@ class ErrorRecord(BaseModel):
 
     code: str
     message: str
+    status: int = 500
+    """The HTTP status of an answer that fails by it."""
 
 
 class DiptychError(Exception):
@@ -58,7 +60,7 @@ class DiptychError(Exception):
 
     @property
     def record(self) -> ErrorRecord:
-        return ErrorRecord(code=self.code, message=self.message)
+        return ErrorRecord(code=self.code, message=self.message, status=self.status)
 
 
 class InvalidRequest(DiptychError):
@@ -175,11 +177,7 @@ class DeadlineExceeded(DiptychError):
 
 
 def error_of(record: ErrorRecord) -> DiptychError:
-    """The error that became a record, with the status that its code has; a code of no class is a failed job's."""
+    """The error that became a record."""
     error = DiptychError(record.message, code=record.code)
-    error.status = {kind.code: kind.status for kind in _kinds(DiptychError)}.get(record.code, JobFailed.status)
+    error.status = record.status
     return error
-
-
-def _kinds(kind: type[DiptychError]) -> list[type[DiptychError]]:
-    return [kind, *(below for child in kind.__subclasses__() for below in _kinds(child))]

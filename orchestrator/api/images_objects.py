@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from orchestrator.api import sse
 from orchestrator.pictures import Format
-from shared.jobs import GeneratedImage, JobKind
+from shared.jobs import Candidate, GeneratedImage, JobKind
 
 Quality = Literal["low", "high"]
 """`low`: painted in the painter's fast setting."""
@@ -67,6 +67,10 @@ class PictureDetails(BaseModel):
     """Tokens at the prompt's end that the painter could not take in."""
     unknown_words: tuple[str, ...]
     """Words of the prompt that the painter never learned."""
+    candidates: tuple[Candidate, ...]
+    """Of `best_of`: all pictures by their artifacts, the best first, with CLIP's cosine to the prompt."""
+    kept: bool
+    """It was painted before, for the same request."""
     unused_images: int
     """Pictures of an edit's request that were not looked at."""
 
@@ -83,6 +87,8 @@ class PictureDetails(BaseModel):
             model=picture.model,
             tokens_dropped=picture.tokens_dropped,
             unknown_words=picture.unknown_words,
+            candidates=picture.candidates,
+            kept=picture.kept,
             unused_images=unused_images,
         )
 

@@ -75,8 +75,6 @@ class ImageForm:
 
 
 def _painting(output: GeneratedImage) -> dict[str, Any]:
-    values = output.model_dump(
-        mode="json",
-        include={"seed", "fast", "steps", "guidance_scale", "strength", "model", "seconds", "unknown_words"},
-    )
+    used = {"seed", "fast", "steps", "guidance_scale", "strength", "model", "seconds"}
+    values = output.model_dump(mode="json", include=used | {"unknown_words", "candidates", "kept"})
     return values | {"native_size": f"{output.native_width}x{output.native_height}"}
