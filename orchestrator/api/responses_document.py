@@ -84,7 +84,8 @@ class ImageGenerationCall(Answered):
     """What the painter was told."""
     error: ToolError | None = None
     diptych: dict[str, Any] | None = None
-    """Seed, steps, native size and more, where the request has a `diptych` object."""
+    """Where the request has a `diptych` object: the response whose events show how it was painted, the arguments as
+    the VLM wrote them, and once it is done seed, steps, native size and more."""
 
 
 class HostedCall(Answered):

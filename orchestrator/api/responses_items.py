@@ -49,11 +49,15 @@ class ImageForm:
     """How pictures are given out."""
 
     tool: ImageGenerationTool
+    response_id: str
     extended: bool
     """Whether the values that OpenAI has no field for are told."""
 
     def begun(self, call: ToolCalled) -> dict[str, Any]:
-        return {"id": call.id, "type": "image_generation_call", "status": "in_progress", "result": None}
+        item: dict[str, Any] = {"id": call.id, "type": "image_generation_call", "status": "in_progress", "result": None}
+        if self.extended:
+            item["diptych"] = {"response_id": self.response_id, "arguments": call.arguments}
+        return item
 
     def done(self, call: ToolCalled, *, made: str, given: str, output: JobOutput | None) -> dict[str, Any]:
         """The finished item, with the artifacts of the picture as it was made, and as it is given out."""
@@ -70,7 +74,7 @@ class ImageForm:
         if isinstance(output, GeneratedImage):
             item["size"] = f"{output.width}x{output.height}"
             if self.extended:
-                item["diptych"] = _painting(output)
+                item["diptych"] |= _painting(output)
         return item
 
 

@@ -222,7 +222,7 @@ def stream_of(body: ResponseRequest, response: dict[str, Any], services: Service
     return ResponseStream(
         response=response,
         pictures=Pictures(services.store),
-        images=ImageForm(body.image_tool, extended) if body.image_tool else None,
+        images=ImageForm(body.image_tool, response["id"], extended) if body.image_tool else None,
         hosted=frozenset(own for tool in body.tools if isinstance(tool, HostedTool) for own in HOSTED[tool.type]),
         extended=extended,
         only_json=body.text.response_format is not None,
