@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -78,8 +79,14 @@ class Visit:
 
 @pytest.fixture
 def visit_with(browser, system, request):
-    """A function that opens a visit with settings of Playwright's contexts; judged and photographed at the end."""
+    """A function that opens a visit with settings of Playwright's contexts; judged and photographed at the end.
+
+    Nothing was said before.
+    """
     visits: list[Visit] = []
+    with httpx.Client(base_url=system.url, timeout=30) as client:
+        for conversation in client.get("/v1/conversations?limit=100").json()["data"]:
+            client.delete(f"/v1/conversations/{conversation['id']}")
 
     def visit(url: str = system.url, **settings) -> Visit:
         visits.append(Visit(browser.new_context(**settings), url))

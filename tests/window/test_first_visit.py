@@ -27,7 +27,7 @@ def conversations(system):
 
 def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(page, system):
     page.evaluate(FRAMES)
-    page.get_by_role("button", name="Draw an orange cat in a cardboard box").click()
+    page.get_by_role("button", name="Draw an orange cat in a cardboard box", exact=True).click()
     page.keyboard.press("Enter")
     expect(page.locator(".turn.user")).to_have_text("Draw an orange cat in a cardboard box")
     card = page.locator(".painting")

@@ -1,6 +1,6 @@
 /** One answer: its items in their order, from stored items or from a response's events. */
 
-import { h } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { MessageView } from "./message.js";
 import { PaintingView } from "./painting.js";
 import { HostedView } from "./hosted.js";
@@ -58,6 +58,7 @@ export class Answer {
       failed: `${response.error?.message ?? "That went wrong."} This turn is not kept in the conversation.`,
     };
     this.say(words[response.status], response.status === "failed" ? "error" : "");
+    announce(words[response.status] || this.element.querySelector(".prose:last-of-type")?.textContent || "");
   }
 
   say(words, manner = "", ...actions) {

@@ -1,77 +1,78 @@
-/** One conversation: what was said, what is being answered, and saying more. All of it lives on the server. */
+/** One conversation: what is being answered, and saying more. All of it lives on the server. */
 
 import { get, once, post } from "./api.js";
 import { Answer } from "./answer.js";
 import { Composer } from "./composer.js";
-import { button, h } from "./dom.js";
+import { button, h, notice } from "./dom.js";
 import { follow, insist } from "./following.js";
-import { invitation } from "./invitation.js";
+import { Log } from "./log.js";
 import { userTurn } from "./message.js";
 
 const TOOLS = [{ type: "image_generation" }, { type: "diptych:read_text" }, { type: "diptych:look_closer" }];
 const PAGE = 50;
 
 export class ConversationPage {
-  /** `onchange(id)` is called when it begins to exist, and when something was added to it. */
-  constructor(id, onchange) {
-    this.id = id;
-    this.onchange = onchange;
+  /** `onmade(id)`: it begins to exist; `onchange()`: something began or ended in it; `onlost()`: it is not there. */
+  constructor(id, { onmade, onchange, onlost }) {
+    Object.assign(this, { id, onmade, onchange, onlost });
     this.leaving = new AbortController();
     this.running = null;
-    this.newest = null;
-    this.turns = h("div", { class: "turns" });
-    this.scroller = h("div", { class: "said-so-far", tabindex: 0, role: "log", "aria-label": "Conversation" }, this.turns);
+    this.log = new Log((after) => this.page(after));
     this.composer = new Composer({ onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop() });
-    this.element = h("div", { class: "page" }, this.scroller, this.composer.element);
-    if (id === null) this.turns.append(invitation((text) => this.composer.put(text)));
-    else this.opening = this.open();
+    this.element = h("div", { class: "page" }, this.log.element, this.composer.element);
+    if (id === null) this.log.invite((text) => this.composer.put(text));
+  }
+
+  begin() {
+    this.composer.field.focus();
+    if (this.id !== null) this.catchUp();
   }
 
   close() {
     this.leaving.abort(new DOMException("left", "AbortError"));
   }
 
-  async open() {
-    const options = { signal: this.leaving.signal };
-    const { data } = await get(`conversations/${this.id}/items?limit=${PAGE}`, options);
-    this.show(data.reverse());
-    const { running_response_id: running } = await get(`conversations/${this.id}`, options);
-    if (running) await this.takeUp(running);
+  /** What was said elsewhere since, or at first all; then what is being answered. */
+  async catchUp() {
+    if (this.id === null || this.composer.busy || this.catching) return;
+    this.catching = true;
+    try {
+      await this.log.catchUp();
+      const { running_response_id: running } = await this.ask(`conversations/${this.id}`);
+      if (running && !this.composer.busy) await this.takeUp(running);
+    } catch (error) {
+      if (this.leaving.signal.aborted) return;
+      notice(error.status === 404 ? "This conversation is gone." : error.message);
+      if (error.status === 404) this.onlost();
+    } finally {
+      this.catching = false;
+    }
   }
 
-  /** Items that follow what is shown. */
-  show(items) {
-    let answer = null;
-    for (const item of items) {
-      if (item.type === "message" && item.role === "user") {
-        this.turns.append(userTurn(item.content));
-        answer = null;
-        continue;
-      }
-      if (answer === null) this.turns.append((answer = new Answer()).element);
-      answer.add(item);
-    }
-    this.newest = items.at(-1)?.id ?? this.newest;
-    this.toEnd();
+  ask(path) {
+    return get(path, { signal: this.leaving.signal });
+  }
+
+  page(cursor) {
+    return this.ask(`conversations/${this.id}/items?limit=${PAGE}&${cursor}`);
   }
 
   /** A response that somebody began: this page before it was loaded again, or another one. */
   async takeUp(responseId) {
-    const { data } = await get(`responses/${responseId}/input_items?limit=20`, { signal: this.leaving.signal });
-    const known = data.findIndex((item) => item.id === this.newest);
+    const { data } = await this.ask(`responses/${responseId}/input_items?limit=20`);
+    const known = data.findIndex((item) => item.id === this.log.newest);
     const asked = data.slice(0, known < 0 ? data.length : known).reverse();
-    for (const item of asked) if (item.role === "user") this.turns.append(userTurn(item.content));
+    for (const item of asked) if (item.role === "user") this.log.add(userTurn(item.content));
     await this.watch(responseId, new Answer());
   }
 
   async say(parts, painting) {
-    if (this.id === null) this.turns.replaceChildren();
+    if (this.id === null) this.log.clear();
     const said = userTurn(parts);
     const answer = new Answer();
-    this.turns.append(said, answer.element);
+    this.log.add(said, answer.element);
     answer.think();
     this.composer.setBusy(true);
-    this.toEnd();
     try {
       await this.exist(parts);
       const body = {
@@ -93,44 +94,34 @@ export class ConversationPage {
     const text = parts.find((part) => part.type === "input_text")?.text ?? "A picture";
     const { id } = await post("conversations", { metadata: { title: text.slice(0, 80) } }, { headers: once() });
     this.id = id;
-    this.onchange(id);
+    this.onmade(id);
   }
 
   /** Show a response as it comes, to its end. */
   async watch(responseId, answer, again = null) {
     this.running = responseId;
-    if (!answer.element.isConnected) this.turns.append(answer.element);
+    if (!answer.element.isConnected) this.log.add(answer.element);
     answer.think();
     this.composer.setBusy(true);
+    this.onchange();
     try {
       for await (const event of follow(responseId, this.leaving.signal)) {
-        const atEnd = this.isAtEnd();
         const response = answer.apply(event);
         if (response) this.ended(response, answer, again);
-        if (atEnd) this.toEnd();
       }
     } finally {
       this.running = null;
       this.composer.setBusy(false);
     }
-    this.onchange(this.id);
+    this.onchange();
   }
 
   ended(response, answer, again) {
-    if (["completed", "incomplete"].includes(response.status)) this.newest = response.output.at(-1)?.id ?? this.newest;
+    if (["completed", "incomplete"].includes(response.status)) this.log.newest = response.output.at(-1)?.id ?? this.log.newest;
     else if (again) answer.note.append(button("Try again", again));
   }
 
   async stop() {
     if (this.running) await post(`responses/${this.running}/cancel`, undefined, { headers: once() });
-  }
-
-  isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < 80;
-  }
-
-  toEnd() {
-    this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 }

@@ -1,32 +1,45 @@
-/** Starts the window: which page is shown, and what stands in the bar. */
+/** Starts the window: which page is shown, what stands at its side, and who is told of changes. */
 
 import { get } from "./api.js";
 import { ConversationPage } from "./conversation.js";
 import { notice } from "./dom.js";
+import { go, ongo, wanted } from "./going.js";
+import { menu } from "./menu.js";
+import { onchange, tell } from "./others.js";
+import { Sidebar } from "./sidebar.js";
+import { themeButton } from "./theme.js";
 
 const main = document.querySelector("#main");
+const sidebar = new Sidebar(document.querySelector("#sidebar"));
 let page = null;
-
-const wanted = () => new URLSearchParams(location.search).get("conversation");
 
 function show(next) {
   page?.close();
   page = next;
   main.replaceChildren(page.element);
-  page.composer.field.focus();
-  page.opening?.catch((error) => { if (error.name !== "AbortError") notice(error.message); });
+  page.begin();
+  sidebar.refresh();
 }
 
-function open(id) {
-  show(new ConversationPage(id, (made) => {
-    if (wanted() !== made) history.pushState(null, "", `?conversation=${made}`);
-  }));
+function open() {
+  const id = wanted().get("conversation");
+  if (page instanceof ConversationPage && id !== null && page.id === id) return; // it has just begun to exist
+  show(new ConversationPage(id, { onmade: (made) => go(`?conversation=${made}`), onchange: changed, onlost: () => go("./") }));
 }
 
-addEventListener("popstate", () => open(wanted()));
+/** Something was said here. */
+function changed() {
+  tell();
+  sidebar.refresh();
+}
+
+sidebar.foot.append(themeButton());
+menu(document.querySelector("#menu"), sidebar.element);
+ongo(open);
+onchange(() => { sidebar.refresh(); page?.catchUp(); });
 try {
   await get("models"); // asks for the key, where one is needed
 } catch (error) {
   notice(error.message);
 }
-open(wanted());
+open();

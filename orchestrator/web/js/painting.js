@@ -56,7 +56,7 @@ export class PaintingView {
 
   preview(event) {
     this.frames.push({ step: event.step, source: `data:image/jpeg;base64,${event.partial_image_b64}` });
-    this.draw(() => this.place(this.frames.at(-1).source, `The picture after step ${event.step}`));
+    this.draw(() => { if (this.item.status === "in_progress") this.place(this.frames.at(-1).source, `The picture after step ${event.step}`); });
   }
 
   place(source, words) {
@@ -75,7 +75,7 @@ export class PaintingView {
       this.state.classList.add("error");
       return;
     }
-    this.draw(() => this.place(`data:image/${item.output_format};base64,${item.result}`, item.revised_prompt));
+    this.place(`data:image/${item.output_format};base64,${item.result}`, item.revised_prompt);
     this.say("Done");
     announce(`The picture is done: ${item.revised_prompt}`);
     this.facts.replaceChildren(...facts(item).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
