@@ -85,7 +85,7 @@ class ImageGenerationCall(Answered):
     error: ToolError | None = None
     diptych: dict[str, Any] | None = None
     """Where the request has a `diptych` object: the response whose events show how it was painted, the arguments as
-    the VLM wrote them, and once it is done seed, steps, native size and more."""
+    the VLM wrote them, a link to the picture that is edited, and once it is done seed, steps, native size and more."""
 
 
 class HostedCall(Answered):
@@ -94,6 +94,8 @@ class HostedCall(Answered):
     id: str
     type: Literal["diptych:read_text_call", "diptych:look_closer_call"]
     status: Literal["in_progress", "completed", "failed"]
+    image_url: str | None
+    """The picture that it is about; the link opens without a key."""
     arguments: dict[str, Any]
     output: dict[str, Any] | None
     error: ToolError | None = None
@@ -192,9 +194,17 @@ class InputItemList(Answered):
     has_more: bool
 
 
+class CountedTokensDetails(Answered):
+    """An extension."""
+
+    image_tokens: int
+    """The part of them that are pictures; 0 where the VLM's server does not tell it."""
+
+
 class InputTokens(Answered):
     object: Literal["response.input_tokens"]
     input_tokens: int
+    input_tokens_details: CountedTokensDetails
 
 
 class CompactedResponse(Answered):

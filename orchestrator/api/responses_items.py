@@ -33,6 +33,7 @@ def function_item(call: FunctionCalled, status: str, arguments: str) -> dict[str
 def hosted_item(call: ToolCalled, status: str, output: JobOutput | None = None) -> dict[str, Any]:
     """A call of one of our own tools, as an extension of the standard."""
     item: dict[str, Any] = {"id": call.id, "type": f"diptych:{call.name}_call", "status": status}
+    item["image_url"] = call.source
     return item | {"arguments": call.arguments, "output": _read(output) if isinstance(output, TextRead) else None}
 
 
@@ -56,7 +57,7 @@ class ImageForm:
     def begun(self, call: ToolCalled) -> dict[str, Any]:
         item: dict[str, Any] = {"id": call.id, "type": "image_generation_call", "status": "in_progress", "result": None}
         if self.extended:
-            item["diptych"] = {"response_id": self.response_id, "arguments": call.arguments}
+            item["diptych"] = {"response_id": self.response_id, "arguments": call.arguments, "source": call.source}
         return item
 
     def done(self, call: ToolCalled, *, made: str, given: str, output: JobOutput | None) -> dict[str, Any]:

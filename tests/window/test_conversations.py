@@ -1,4 +1,4 @@
-"""Conversations in the window: listed, searched, renamed, deleted; reloads, broken wires and second tabs lose nothing."""
+"""Conversations in the window: listed, searched, renamed, deleted; reloads, cuts and second tabs lose nothing."""
 
 import re
 

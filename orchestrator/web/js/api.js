@@ -80,6 +80,6 @@ export async function* events(answer) {
 /** Where a picture of ours is, by whichever of this server's names its link was made; null for all other places. */
 export function ownPicture(link) {
   const url = URL.canParse(link, document.baseURI) && new URL(link, document.baseURI);
-  const at = url ? url.pathname.indexOf("/v1/artifacts/") : -1;
+  const at = url && url.protocol.startsWith("http") ? url.pathname.indexOf("/v1/artifacts/") : -1;
   return at < 0 ? null : new URL(url.pathname.slice(at + 4) + url.search, BASE).href;
 }

@@ -18,7 +18,9 @@ export class ConversationPage {
     this.leaving = new AbortController();
     this.running = null;
     this.log = new Log((after) => this.page(after));
-    this.composer = new Composer({ onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop() });
+    this.composer = new Composer({
+      onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop(), conversation: () => this.id,
+    });
     this.element = h("div", { class: "page" }, this.log.element, this.composer.element);
     if (id === null) this.log.invite((text) => this.composer.put(text));
   }

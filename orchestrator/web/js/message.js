@@ -8,10 +8,11 @@ import { markdown } from "./markdown.js";
 export function userTurn(content) {
   const pictures = content.filter((part) => part.type === "input_image").map((part, at) =>
     h("img", { src: ownPicture(part.image_url) ?? part.image_url, alt: `Picture ${at + 1} that was sent` }));
+  const files = content.filter((part) => part.type === "input_file").map((part) => h("p", { class: "muted" }, part.filename));
   const text = content.filter((part) => part.type === "input_text").map((part) => part.text).join("\n");
   return h("article", { class: "turn user", "aria-label": "You said" },
     pictures.length ? h("div", { class: "pictures" }, pictures) : null,
-    text ? h("p", {}, text) : null);
+    files, text ? h("p", {}, text) : null);
 }
 
 /** A message of the model's. */
