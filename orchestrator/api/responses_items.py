@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.responses_pictures import SOURCE, reference
 from shared.errors import ErrorRecord
-from shared.events import FunctionCalled, ToolCalled
+from shared.events import FunctionCalled, PictureShown, ToolCalled
 from shared.jobs import GeneratedImage, JobOutput, TextRead
 
 
@@ -60,12 +60,12 @@ class ImageForm:
             item["diptych"] = {"response_id": self.response_id, "arguments": call.arguments, "source": call.source}
         return item
 
-    def done(self, call: ToolCalled, *, made: str, given: str, output: JobOutput | None) -> dict[str, Any]:
-        """The finished item, with the artifacts of the picture as it was made, and as it is given out."""
+    def done(self, call: ToolCalled, shown: PictureShown, *, given: str, output: JobOutput | None) -> dict[str, Any]:
+        """The finished item, with the picture as it was made and the artifact of it as it is given out."""
         item = self.begun(call) | {
             "status": "completed",
             "result": reference(given),
-            SOURCE: reference(made),
+            SOURCE: reference(shown.artifact),
             "action": "edit" if call.name == "edit_image" else "generate",
             "background": "opaque",
             "output_format": self.tool.output_format,
@@ -75,7 +75,7 @@ class ImageForm:
         if isinstance(output, GeneratedImage):
             item["size"] = f"{output.width}x{output.height}"
             if self.extended:
-                item["diptych"] |= _painting(output)
+                item["diptych"] |= _painting(output) | {"url": shown.link}
         return item
 
 

@@ -177,7 +177,7 @@ class ResponseStream:
             self._writer.gap = True
             return
         call = self._calls.pop(event.call_id)
-        item = self.images.done(call.event, made=event.artifact, given=artifact, output=call.output)
+        item = self.images.done(call.event, event, given=artifact, output=call.output)
         yield self._image_event("completed", event.id, call.index)
         yield self._events.finish_item(call.index, item)
 

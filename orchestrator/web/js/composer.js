@@ -46,6 +46,12 @@ export class Composer {
     this.field.focus();
   }
 
+  /** Take a picture of the conversation along. */
+  use(name, source) {
+    this.attachments.add(name, source);
+    this.field.focus();
+  }
+
   parts() {
     const text = this.field.value.trim();
     return [...this.attachments.parts, ...(text ? [{ type: "input_text", text }] : [])];

@@ -8,8 +8,13 @@ import { follow, insist } from "./following.js";
 import { Log } from "./log.js";
 import { userTurn } from "./message.js";
 
-const TOOLS = [{ type: "image_generation" }, { type: "diptych:read_text" }, { type: "diptych:look_closer" }];
 const PAGE = 50;
+
+/** The model's tools by name, so that their calls are shown; a mask goes with the painter's. */
+function toolsWith(mask) {
+  const painter = { type: "image_generation", ...(mask && { input_image_mask: { image_url: mask } }) };
+  return [painter, { type: "diptych:read_text" }, { type: "diptych:look_closer" }];
+}
 
 export class ConversationPage {
   /** `onmade(id)`: it begins to exist; `onchange()`: something began or ended in it; `onlost()`: it is not there. */
@@ -22,6 +27,8 @@ export class ConversationPage {
       onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop(), conversation: () => this.id,
     });
     this.element = h("div", { class: "page" }, this.log.element, this.composer.element);
+    this.log.element.addEventListener("wish", (event) => this.wish(event.detail));
+    this.log.element.addEventListener("use", ({ detail }) => this.composer.use(detail.name, detail.source));
     if (id === null) this.log.invite((text) => this.composer.put(text));
   }
 
@@ -68,7 +75,16 @@ export class ConversationPage {
     await this.watch(responseId, new Answer());
   }
 
-  async say(parts, painting) {
+  /** A picture shall be painted again or changed, as it was put together by hand. */
+  wish({ text, call, mask = null, painting = {} }) {
+    if (this.composer.busy) {
+      notice("An answer is being given. Wait for it, or stop it.");
+      return;
+    }
+    this.say([{ type: "input_text", text }], { ...painting, call }, mask);
+  }
+
+  async say(parts, painting, mask = null) {
     if (this.id === null) this.log.clear();
     const said = userTurn(parts);
     const answer = new Answer();
@@ -78,15 +94,15 @@ export class ConversationPage {
     try {
       await this.exist(parts);
       const body = {
-        model: "diptych", conversation: this.id, background: true, truncation: "auto", tools: TOOLS, diptych: painting,
+        model: "diptych", conversation: this.id, background: true, truncation: "auto", tools: toolsWith(mask), diptych: painting,
         input: [{ type: "message", role: "user", content: parts }],
       };
       const { id } = await insist("responses", body, once(), this.leaving.signal);
-      await this.watch(id, answer, () => this.say(parts, painting));
+      await this.watch(id, answer, () => this.say(parts, painting, mask));
     } catch (error) {
       if (this.leaving.signal.aborted) return;
       this.composer.setBusy(false);
-      answer.say(error.message, "error", button("Try again", () => { said.remove(); answer.element.remove(); this.say(parts, painting); }));
+      answer.say(error.message, "error", button("Try again", () => { said.remove(); answer.element.remove(); this.say(parts, painting, mask); }));
     }
   }
 

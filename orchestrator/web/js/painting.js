@@ -1,6 +1,8 @@
 /** The card of a call to the painter: what was asked, how it waits and forms, what came of it. */
 
-import { announce, h, perFrame } from "./dom.js";
+import { deeds } from "./deeds.js";
+import { announce, button, h, perFrame } from "./dom.js";
+import { Filmstrip, frameOf, framesOf } from "./filmstrip.js";
 
 const TITLES = { generate: "Painting", edit: "Changing a picture" };
 
@@ -19,6 +21,9 @@ export class PaintingView {
       h("figure", { class: "picture" }, this.blank, this.image, this.bar), this.facts);
     this.frames = [];
     this.draw = perFrame();
+    this.film = new Filmstrip(({ source, words }) => this.place(source, words));
+    this.below = h("div", {});
+    this.element.append(this.film.element, this.below);
     this.show();
     if (item.status !== "in_progress") this.finish(item);
   }
@@ -55,8 +60,8 @@ export class PaintingView {
   }
 
   preview(event) {
-    this.frames.push({ step: event.step, source: `data:image/jpeg;base64,${event.partial_image_b64}` });
-    this.draw(() => { if (this.item.status === "in_progress") this.place(this.frames.at(-1).source, `The picture after step ${event.step}`); });
+    this.frames.push(frameOf(event));
+    this.draw(() => { if (this.item.status === "in_progress") this.place(this.frames.at(-1).source, this.frames.at(-1).words); });
   }
 
   place(source, words) {
@@ -75,10 +80,34 @@ export class PaintingView {
       this.state.classList.add("error");
       return;
     }
-    this.place(`data:image/${item.output_format};base64,${item.result}`, item.revised_prompt);
+    const last = { source: `data:image/${item.output_format};base64,${item.result}`, words: item.revised_prompt };
+    this.place(last.source, last.words);
     this.say("Done");
-    announce(`The picture is done: ${item.revised_prompt}`);
+    this.below.replaceChildren(deeds(item));
+    this.roll(last);
     this.facts.replaceChildren(...facts(item).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  }
+
+  /** The filmstrip: of a picture that was just painted at once, of an older one when it is asked for. */
+  roll(last) {
+    if (this.frames.length) {
+      announce(`The picture is done: ${last.words}`);
+      this.film.set([...this.frames, last]);
+      return;
+    }
+    const response = this.item.diptych?.response_id;
+    if (!response) return;
+    const ask = button("How it formed", async () => {
+      try {
+        const frames = await framesOf(response, this.item.id);
+        ask.remove();
+        this.film.set([...frames, last]);
+        this.film.slider.focus();
+      } catch {
+        ask.replaceWith(h("span", { class: "muted" }, "Its response was deleted: how it formed is not known any more."));
+      }
+    });
+    this.below.firstChild.append(ask);
   }
 
   say(words) {
