@@ -25,6 +25,8 @@ from tests.orchestrator.dying import (
     replayed,
 )
 
+PAINTED = (PICTURE, MIXED, GIVEN)
+
 
 def check_whole(events, kind, engine):
     """Everything that was wanted is there, once."""
@@ -45,7 +47,7 @@ def check_whole(events, kind, engine):
     assert deltas.count("/v1/artifacts/") == (kind == LINK)
     assert ("Here it is." in deltas) == (kind not in (TEXT, GIVEN))
     kinds = [event["type"] for event in events]
-    assert kinds.count("response.image_generation_call.completed") == (kind in (PICTURE, MIXED, GIVEN))
+    assert kinds.count("response.image_generation_call.completed") == (kind in PAINTED)
     with engine.connect() as connection:
         attempts = connection.execute(sa.select(jobs.c.attempt)).scalars().all()
     assert list(attempts) == ([] if kind == TEXT else [1])
