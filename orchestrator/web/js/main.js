@@ -2,10 +2,11 @@
 
 import { get } from "./api.js";
 import { ConversationPage } from "./conversation.js";
-import { notice } from "./dom.js";
+import { h, notice } from "./dom.js";
 import { go, ongo, wanted } from "./going.js";
 import { menu } from "./menu.js";
 import { onchange, tell } from "./others.js";
+import { QueuePage } from "./queue.js";
 import { Sidebar } from "./sidebar.js";
 import { themeButton } from "./theme.js";
 
@@ -22,6 +23,10 @@ function show(next) {
 }
 
 function open() {
+  if (wanted().get("page") === "queue") {
+    show(new QueuePage());
+    return;
+  }
   const id = wanted().get("conversation");
   if (page instanceof ConversationPage && id !== null && page.id === id) return; // it has just begun to exist
   show(new ConversationPage(id, { onmade: (made) => go(`?conversation=${made}`), onchange: changed, onlost: () => go("./") }));
@@ -33,7 +38,7 @@ function changed() {
   sidebar.refresh();
 }
 
-sidebar.foot.append(themeButton());
+sidebar.foot.append(h("a", { class: "button quiet", href: "?page=queue", "data-go": true }, "Queue"), themeButton());
 menu(document.querySelector("#menu"), sidebar.element);
 ongo(open);
 onchange(() => { sidebar.refresh(); page?.catchUp(); });
