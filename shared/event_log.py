@@ -45,7 +45,8 @@ class EventWriter:
 
 async def progress_of(client: redis.asyncio.Redis, job_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     """The last step of jobs, and of how many, as far as it was told lately. Raises redis.RedisError."""
-    told = await client.mget([_progress_key(job_id) for job_id in job_ids]) if job_ids else []
+    keys = [_progress_key(job_id) for job_id in job_ids]
+    told = cast(list[bytes | None], await client.mget(keys) if keys else [])
     found: dict[str, tuple[int, int]] = {}
     for job_id, value in zip(job_ids, told, strict=True):
         if value is not None:

@@ -4,16 +4,16 @@ Each test leaves a screenshot in `runs/window/`. What a page may never do, it ma
 origin, break its own security policy, throw.
 """
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from bench.browser import NoBrowser
+from bench.browser import browser as chromium
 from cli.folders import ROOT
 from tests.integration.conftest import System, running
 
@@ -33,16 +33,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; nothing is downloaded. Left out where there is none."""
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("there is no Chromium on this machine")
-    # As root, and in containers, its sandbox cannot be set up; it shows no page but ours.
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=[*options, "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
+    """Left out where there is none."""
+    try:
+        with chromium() as opened:
+            yield opened
+    except NoBrowser as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="package")

@@ -102,7 +102,7 @@ def test_a_box_changes_a_picture_only_inside_of_it(page, card, system):
     left, top, right, bottom = changed(card.first, edited)
     assert (left, top) >= (0, 0)
     assert max(right, bottom) <= 65
-    expect(edited.locator("h3")).to_have_text("Changing a picture")
+    expect(edited.locator("h2")).to_have_text("Changing a picture")
     expect(edited.locator("code")).to_contain_text('image: "image_1"')
     conversation = page.url.partition("conversation=")[2]
     items = httpx.get(f"{system.url}/v1/conversations/{conversation}/items", timeout=30).json()["data"]

@@ -79,6 +79,12 @@ export class Attachments {
   }
 }
 
+/** Tokens that a picture at this address costs; 0 where the VLM's server does not tell. */
+export async function pictureTokens(address) {
+  const url = address.startsWith("data:") ? address : await dataUrl(await (await fetch(address)).blob());
+  return (await count([{ type: "input_image", image_url: url }, PROBE])).pictures;
+}
+
 /** Tokens of all that the VLM would read, the conversation included. */
 export async function wholeCost(parts, conversation) {
   return (await count(parts, conversation ? { conversation } : {})).all;

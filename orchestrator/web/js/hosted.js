@@ -9,8 +9,8 @@ export class HostedView {
   constructor(item) {
     this.state = h("span", { class: "state", role: "status" });
     this.body = h("div", { class: "body" });
-    this.element = h("section", { class: "card reading", "aria-label": TITLES[item.type] ?? item.type },
-      h("header", {}, h("h3", {}, TITLES[item.type] ?? item.type), this.state),
+    this.element = h("div", { class: "card reading", role: "group", "aria-label": TITLES[item.type] ?? item.type },
+      h("header", {}, h("h2", {}, TITLES[item.type] ?? item.type), this.state),
       h("div", { class: "call" }, h("code", {}, Object.entries(item.arguments).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join("\n"))),
       this.body);
     this.finish(item);

@@ -2,12 +2,13 @@
 
 import { ownPicture } from "./api.js";
 import { h, perFrame } from "./dom.js";
+import { seen } from "./how.js";
 import { markdown } from "./markdown.js";
 
 /** A person's message from the parts of its item. */
 export function userTurn(content) {
   const pictures = content.filter((part) => part.type === "input_image").map((part, at) =>
-    h("img", { src: ownPicture(part.image_url) ?? part.image_url, alt: `Picture ${at + 1} that was sent` }));
+    seen(h("img", { src: ownPicture(part.image_url) ?? part.image_url, alt: `Picture ${at + 1} that was sent` })));
   const files = content.filter((part) => part.type === "input_file").map((part) => h("p", { class: "muted" }, part.filename));
   const text = content.filter((part) => part.type === "input_text").map((part) => part.text).join("\n");
   return h("article", { class: "turn user", "aria-label": "You said" },

@@ -3,6 +3,7 @@
 import { deeds } from "./deeds.js";
 import { announce, button, h, perFrame } from "./dom.js";
 import { Filmstrip, frameOf, framesOf } from "./filmstrip.js";
+import { HowPainted } from "./how.js";
 
 const TITLES = { generate: "Painting", edit: "Changing a picture" };
 
@@ -15,15 +16,16 @@ export class PaintingView {
     this.image = h("img", { alt: "", hidden: true });
     this.blank = h("div", { class: "blank" });
     this.facts = h("dl", { class: "facts" });
-    this.title = h("h3", {});
-    this.element = h("section", { class: "card painting", "aria-label": "A picture" },
+    this.title = h("h2", {});
+    this.element = h("div", { class: "card painting", role: "group", "aria-label": "A picture" },
       h("header", {}, this.title, this.state), this.call,
       h("figure", { class: "picture" }, this.blank, this.image, this.bar), this.facts);
     this.frames = [];
     this.draw = perFrame();
     this.film = new Filmstrip(({ source, words }) => this.place(source, words));
     this.below = h("div", {});
-    this.element.append(this.film.element, this.below);
+    this.how = new HowPainted();
+    this.element.append(this.film.element, this.below, this.how.element);
     this.show();
     if (item.status !== "in_progress") this.finish(item);
   }
@@ -34,6 +36,7 @@ export class PaintingView {
     const edits = this.item.action === "edit" || "image" in written;
     this.title.textContent = TITLES[edits ? "edit" : "generate"];
     const shown = Object.entries(written).filter(([, value]) => value !== null && value !== undefined && value !== "");
+    this.how.call(edits ? "edit_image" : "generate_image", shown);
     this.call.replaceChildren(h("code", {}, shown.map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join("\n")));
   }
 
@@ -56,6 +59,7 @@ export class PaintingView {
     this.bar.hidden = false;
     this.bar.max = total;
     this.bar.value = step;
+    this.how.step(step, total);
     this.say(`Step ${step} of ${total}`);
   }
 
@@ -83,6 +87,7 @@ export class PaintingView {
     const last = { source: `data:image/${item.output_format};base64,${item.result}`, words: item.revised_prompt };
     this.place(last.source, last.words);
     this.say("Done");
+    if (item.diptych?.steps) this.how.step(item.diptych.steps, item.diptych.steps);
     this.below.replaceChildren(deeds(item));
     this.roll(last);
     this.facts.replaceChildren(...facts(item).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
