@@ -36,6 +36,7 @@ from orchestrator.api.metrics import RequestMetrics
 from orchestrator.api.rate_limits import RateLimits
 from orchestrator.api.request_ids import RequestIds
 from orchestrator.api.responses_resume import resume_forever
+from orchestrator.api.window import window_routes
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.files import Files
 from orchestrator.journal import Journal
@@ -161,6 +162,7 @@ def create_app(
         metrics,
     ):
         app.include_router(module.router, responses=DOCUMENTED)
+    app.router.routes.extend(window_routes())
     # Each middleware is outside of those added before it.
     app.add_middleware(PlainAddresses)
     app.add_middleware(RateLimits)

@@ -18,7 +18,7 @@ from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmEvent, VlmText, VlmToolCall
 from orchestrator.vlm.messages import newer_half, vlm_messages
 from shared.errors import ContextTooLong, DiptychError, InvalidRequest, VlmRefused
-from shared.events import TextDelta, TextEnded, TurnEvent
+from shared.events import TextDelta, TextEnded, TurnEvent, Usage
 
 SYSTEM_PROMPT = (Path(__file__).parent / "prompts" / "system.md").read_text()
 FUNCTIONS_REFUSED = (
@@ -114,7 +114,7 @@ class Asker:
 
 async def count_tokens(
     vlm: VisionLanguageModel, conversation: Conversation, functions: Functions, instructions: str = ""
-) -> int:
+) -> Usage:
     """Tokens that the first question of a turn has, as the VLM's server counts them: every such server tells it with
     an answer, so it is asked for one of a single token.
 
@@ -122,14 +122,14 @@ async def count_tokens(
         VlmUnavailable, ContextTooLong, InvalidRequest.
     """
     messages = await asyncio.to_thread(vlm_messages, conversation, system_text(instructions))
-    tokens = 0
+    usage = Usage()
     try:
         async for event in vlm.answer(messages, functions.offer(conversation, first=True), Sampling(max_tokens=1)):
             if isinstance(event, VlmEnd):
-                tokens = event.usage.prompt_tokens
+                usage = event.usage
     except VlmRefused as error:
         raise InvalidRequest(FUNCTIONS_REFUSED, param="tools") from error
-    return tokens
+    return usage
 
 
 def system_text(instructions: str) -> str:

@@ -86,7 +86,7 @@ class CallRunner:
         if self.made > self._bounds.calls:
             results[call.call_id] = _refused(call, TOO_MANY_CALLS)
             return
-        yield ToolCalled(id=call.id, call_id=call.call_id, name=call.name, arguments=arguments.model_dump())
+        yield self._called(call, arguments)
         async for event in traced_call(call, self._run_tool(tool, arguments, call, results)):
             yield event
 
@@ -107,6 +107,12 @@ class CallRunner:
         except ToolFailed as failure:
             results[call.call_id] = _refused(call, failure.error)
             yield ToolReturned(id=call.id, call_id=call.call_id, error=failure.error)
+
+    def _called(self, call: ToolCall, arguments: Arguments) -> ToolCalled:
+        values = arguments.model_dump()
+        artifact = self._context.conversation.images.get(values.get("image", ""))
+        source = None if artifact is None else self._context.links.link(artifact)
+        return ToolCalled(id=call.id, call_id=call.call_id, name=call.name, arguments=values, source=source)
 
     def _shown(self, call: ToolCall, picture: PictureMade, alt: str) -> PictureShown:
         link = self._context.links.link(picture.artifact)

@@ -17,12 +17,13 @@ from orchestrator.tools import registry
 from orchestrator.tools.base import ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmToolCall
-from shared.errors import DeadlineExceeded, VlmNonsense, VlmRefused
+from shared.errors import DeadlineExceeded, VlmNonsense, VlmRefused, error_of
 from shared.events import (
     FunctionCalled,
     PictureShown,
     StepEnded,
     TextDelta,
+    ToolReturned,
     TurnCompleted,
     TurnEvent,
     TurnProgress,
@@ -42,6 +43,7 @@ class AgentLoop:
         *,
         instructions: str = "",
         truncate: bool = False,
+        given: VlmToolCall | None = None,
         begun: TurnProgress | None = None,
         cut: str = "",
     ) -> None:
@@ -50,6 +52,7 @@ class AgentLoop:
         Args:
             instructions: for this turn only; they do not join the conversation.
             truncate: where the conversation is too long for the VLM, it is shown the newer part of it.
+            given: the turn is this call, and the VLM is not asked.
             begun: how far the turn has come already.
             cut: an answer that broke off after that. It has been shown, so it joins the conversation; the VLM is
                 asked again as if it had not been given.
@@ -57,6 +60,7 @@ class AgentLoop:
         self._bounds = bounds
         self._conversation: Conversation = context.conversation
         self._functions = functions
+        self._given = given
         self._begun = begun or TurnProgress()
         self._asker = Asker(
             vlm, context.conversation, sampling, functions, instructions=instructions, truncate=truncate, cut=cut
@@ -74,7 +78,7 @@ class AgentLoop:
         """
         try:
             async with asyncio.timeout(self._bounds.seconds):
-                async for event in self._steps():
+                async for event in self._given_step(self._given) if self._given else self._steps():
                     self._shown = self._shown or isinstance(event, TextDelta | PictureShown | FunctionCalled)
                     yield event
         except TimeoutError:
@@ -110,6 +114,17 @@ class AgentLoop:
                 yield event
             if theirs:
                 return
+
+    async def _given_step(self, given: VlmToolCall) -> AsyncGenerator[TurnEvent, None]:
+        """Run the call that was given. Raises DiptychError where it fails."""
+        own: Sequence[ToolCall] = ()
+        if not self._begun.step:
+            own, _ = self._accepted([given])
+            yield self._ended(1, ())
+        async for event in self._execute(1, own, ()) if own else self._left_over():
+            yield event
+            if isinstance(event, ToolReturned) and event.error is not None:
+                raise error_of(event.error)
 
     async def _left_over(self) -> AsyncGenerator[TurnEvent, None]:
         """The calls of the last answer that another process did not finish."""

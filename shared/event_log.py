@@ -8,17 +8,19 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar, cast
 
 import redis
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from shared.events import JobEvent, job_event_adapter
+from shared.events import JobEvent, JobProgress, job_event_adapter
 from shared.tasks import end
 
 LIFETIME_S = 3600
+PROGRESS_LIFETIME_S = 60
+"""How long the last step of a job is known to those who do not follow it."""
 MAX_EVENTS = 10_000
 BLOCK_MS = 5000
 News = TypeVar("News")
@@ -36,7 +38,25 @@ class EventWriter:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.xadd(stream, {"event": event.model_dump_json()}, maxlen=MAX_EVENTS, approximate=True)
             pipe.expire(stream, LIFETIME_S)
+            if isinstance(event, JobProgress):
+                pipe.set(_progress_key(event.job_id), f"{event.step}/{event.total}", ex=PROGRESS_LIFETIME_S)
             pipe.execute()
+
+
+async def progress_of(client: redis.asyncio.Redis, job_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The last step of jobs, and of how many, as far as it was told lately. Raises redis.RedisError."""
+    keys = [_progress_key(job_id) for job_id in job_ids]
+    told = cast(list[bytes | None], await client.mget(keys) if keys else [])
+    found: dict[str, tuple[int, int]] = {}
+    for job_id, value in zip(job_ids, told, strict=True):
+        if value is not None:
+            step, _, total = value.decode().partition("/")
+            found[job_id] = int(step), int(total)
+    return found
+
+
+def _progress_key(job_id: str) -> str:
+    return f"diptych:progress:{job_id}"
 
 
 class EventReader(Generic[News]):

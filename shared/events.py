@@ -33,6 +33,8 @@ class ToolCalled(Frozen):
     call_id: str
     name: str
     arguments: dict[str, object]
+    source: str | None = None
+    """Link to the picture that it is about, where it is about one."""
 
 
 class FunctionCalled(Frozen):

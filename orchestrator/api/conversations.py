@@ -26,7 +26,12 @@ EMPTY = NewConversation()
 
 
 def shown(record: ConversationRecord) -> ConversationObject:
-    return ConversationObject(id=record.id, created_at=int(record.created_at), metadata=record.metadata)
+    return ConversationObject(
+        id=record.id,
+        created_at=int(record.created_at),
+        metadata=record.metadata,
+        running_response_id=record.running,
+    )
 
 
 @router.post("/v1/conversations")

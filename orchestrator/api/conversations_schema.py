@@ -43,6 +43,8 @@ class ConversationObject(Answered):
     object: Literal["conversation"] = "conversation"
     created_at: int
     metadata: dict[str, str]
+    running_response_id: str | None
+    """An extension: the response that is being given in it now, which can be followed and stopped by that id."""
 
 
 class ConversationEntry(ConversationObject):

@@ -66,7 +66,7 @@ class ImageGenerationTool(Body):
 
     def options(self, own: DiptychOptions) -> DiptychOptions:
         """The request's own options, with what this tool asks for where they leave it open."""
-        wanted = own.model_dump()
+        wanted = own.model_dump(include=set(DiptychOptions.model_fields))
         if own.size is None and self.size != "auto":
             wanted["size"] = self.size
         if self.quality == "low" and own.steps is None and own.guidance is None:

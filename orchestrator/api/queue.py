@@ -5,10 +5,12 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from redis.exceptions import RedisError
 
-from orchestrator.api.health import seen_workers
+from orchestrator.api.health import CHECK_S, seen_workers
 from orchestrator.records.queues import OpenJob, QueueState
-from orchestrator.wiring import OwnerDep, ServicesDep
+from orchestrator.wiring import OwnerDep, Services, ServicesDep
+from shared.event_log import progress_of
 from shared.jobs import Queue
 from shared.presence import WorkerPresence, slots_of
 
@@ -36,6 +38,9 @@ class QueueObject(BaseModel):
 class OpenJobObject(OpenJob):
     eta_s: float | None
     """Of a waiting job: in how many seconds it is likely to be done."""
+    step: int | None
+    """Of a running job: the last step that it told, and of how many; null where it has told none lately."""
+    total: int | None
 
 
 class QueueList(BaseModel):
@@ -65,7 +70,8 @@ async def get_queue(services: ServicesDep, owner: OwnerDep) -> QueueList:
     workers = await seen_workers(services)
     states = {queue: await asyncio.to_thread(services.queues.state, queue) for queue in Queue}
     own = await asyncio.to_thread(services.queues.open_jobs, owner, MOST_JOBS)
-    shown = [_shown(job, states[job.queue], slots_of(workers, job.queue)) for job in own]
+    steps = await _steps(services, [job.id for job in own if job.place is None])
+    shown = [_shown(job, states[job.queue], slots_of(workers, job.queue), steps.get(job.id)) for job in own]
     data = [_queue(queue, state, workers) for queue, state in states.items()]
     return QueueList(data=data, jobs=shown, max_queued=services.settings.max_queued)
 
@@ -84,9 +90,18 @@ def _queue(queue: Queue, state: QueueState, workers: list[WorkerPresence]) -> Qu
     return QueueObject(queue=queue, **state.model_dump(), workers=count, slots=slots, eta_s=eta)
 
 
-def _shown(job: OpenJob, state: QueueState, slots: int) -> OpenJobObject:
+async def _steps(services: Services, job_ids: list[str]) -> dict[str, tuple[int, int]]:
+    """How far running jobs are; without Redis nobody knows."""
+    try:
+        return await asyncio.wait_for(progress_of(services.redis, job_ids), CHECK_S)
+    except (RedisError, OSError, TimeoutError):
+        return {}
+
+
+def _shown(job: OpenJob, state: QueueState, slots: int, step: tuple[int, int] | None) -> OpenJobObject:
     eta = state.eta_s(job.place, slots) if job.place is not None and slots else None
-    return OpenJobObject(**job.model_dump(), eta_s=eta)
+    done, total = step or (None, None)
+    return OpenJobObject(**job.model_dump(), eta_s=eta, step=done, total=total)
 
 
 def _worker(worker: WorkerPresence, held: dict[str, list[tuple[str, str]]], owner: str) -> WorkerObject:

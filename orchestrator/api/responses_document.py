@@ -84,7 +84,9 @@ class ImageGenerationCall(Answered):
     """What the painter was told."""
     error: ToolError | None = None
     diptych: dict[str, Any] | None = None
-    """Seed, steps, native size and more, where the request has a `diptych` object."""
+    """Where the request has a `diptych` object: the response whose events show how it was painted, the arguments as
+    the VLM wrote them, a link to the picture that is edited; and once it is done a link to it, seed, steps, native size
+    and more."""
 
 
 class HostedCall(Answered):
@@ -93,6 +95,8 @@ class HostedCall(Answered):
     id: str
     type: Literal["diptych:read_text_call", "diptych:look_closer_call"]
     status: Literal["in_progress", "completed", "failed"]
+    image_url: str | None
+    """The picture that it is about; the link opens without a key."""
     arguments: dict[str, Any]
     output: dict[str, Any] | None
     error: ToolError | None = None
@@ -191,9 +195,17 @@ class InputItemList(Answered):
     has_more: bool
 
 
+class CountedTokensDetails(Answered):
+    """An extension."""
+
+    image_tokens: int
+    """The part of them that are pictures; 0 where the VLM's server does not tell it."""
+
+
 class InputTokens(Answered):
     object: Literal["response.input_tokens"]
     input_tokens: int
+    input_tokens_details: CountedTokensDetails
 
 
 class CompactedResponse(Answered):

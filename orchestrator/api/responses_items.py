@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.responses_pictures import SOURCE, reference
 from shared.errors import ErrorRecord
-from shared.events import FunctionCalled, ToolCalled
+from shared.events import FunctionCalled, PictureShown, ToolCalled
 from shared.jobs import GeneratedImage, JobOutput, TextRead
 
 
@@ -33,6 +33,7 @@ def function_item(call: FunctionCalled, status: str, arguments: str) -> dict[str
 def hosted_item(call: ToolCalled, status: str, output: JobOutput | None = None) -> dict[str, Any]:
     """A call of one of our own tools, as an extension of the standard."""
     item: dict[str, Any] = {"id": call.id, "type": f"diptych:{call.name}_call", "status": status}
+    item["image_url"] = call.source
     return item | {"arguments": call.arguments, "output": _read(output) if isinstance(output, TextRead) else None}
 
 
@@ -49,18 +50,22 @@ class ImageForm:
     """How pictures are given out."""
 
     tool: ImageGenerationTool
+    response_id: str
     extended: bool
     """Whether the values that OpenAI has no field for are told."""
 
     def begun(self, call: ToolCalled) -> dict[str, Any]:
-        return {"id": call.id, "type": "image_generation_call", "status": "in_progress", "result": None}
+        item: dict[str, Any] = {"id": call.id, "type": "image_generation_call", "status": "in_progress", "result": None}
+        if self.extended:
+            item["diptych"] = {"response_id": self.response_id, "arguments": call.arguments, "source": call.source}
+        return item
 
-    def done(self, call: ToolCalled, *, made: str, given: str, output: JobOutput | None) -> dict[str, Any]:
-        """The finished item, with the artifacts of the picture as it was made, and as it is given out."""
+    def done(self, call: ToolCalled, shown: PictureShown, *, given: str, output: JobOutput | None) -> dict[str, Any]:
+        """The finished item, with the picture as it was made and the artifact of it as it is given out."""
         item = self.begun(call) | {
             "status": "completed",
             "result": reference(given),
-            SOURCE: reference(made),
+            SOURCE: reference(shown.artifact),
             "action": "edit" if call.name == "edit_image" else "generate",
             "background": "opaque",
             "output_format": self.tool.output_format,
@@ -70,7 +75,7 @@ class ImageForm:
         if isinstance(output, GeneratedImage):
             item["size"] = f"{output.width}x{output.height}"
             if self.extended:
-                item["diptych"] = _painting(output)
+                item["diptych"] |= _painting(output) | {"url": shown.link}
         return item
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from orchestrator.api.body import Body, DiptychOptions, Id, Text
 from orchestrator.api.chat_tools import Schema
+from orchestrator.api.given_call import ResponseOptions
 from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.models import MODEL
 from orchestrator.api.responses_input import InputItem
@@ -128,7 +129,7 @@ class ResponseRequest(ContextRequest):
     prompt_cache_key: Label | None = None
     user: Label | None = None
     prompt: Any = None
-    diptych: DiptychOptions | None = None
+    diptych: ResponseOptions | None = None
 
     @model_validator(mode="after")
     def _can_be_run(self) -> Self:

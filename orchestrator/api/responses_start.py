@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from orchestrator.api.given_call import tool_call
 from orchestrator.api.image_tool import ImageMask, check_image_model
 from orchestrator.api.kept_conversation import KeptConversation, open_conversation, reader_of
 from orchestrator.api.models import check_model
@@ -28,6 +29,7 @@ from orchestrator.records.running import Attempt
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tracing import traced_turn
+from orchestrator.vlm.client import VlmToolCall
 from orchestrator.wiring import Services
 from shared.errors import Conflict, InvalidRequest, NotFound
 from shared.events import TurnProgress
@@ -102,6 +104,7 @@ async def start(
     """Begin to answer; what must last is in the records when this returns. Raises what `context_of` raises."""
     context = await context_of(body, services, owner, remembered)
     options = await _painting(body, context.conversation, services, owner)
+    given_in(body, context.conversation, services)
     response = new_response(new_item_id("resp"), body)
     add_names(response_id=response["id"])
     place = context.place
@@ -192,6 +195,12 @@ def _check_choice(body: ContextRequest, conversation: Conversation) -> None:
         raise InvalidRequest("tool_choice: this tool needs a picture, and there is none.", param="tool_choice")
 
 
+def given_in(body: ResponseRequest, conversation: Conversation, services: Services) -> VlmToolCall | None:
+    """The call that the request gives. Raises InvalidRequest."""
+    given = body.diptych and body.diptych.call
+    return tool_call(given, conversation, services.links) if given else None
+
+
 def loop_of(
     body: ResponseRequest,
     tools: ToolContext,
@@ -212,6 +221,7 @@ def loop_of(
         body.functions,
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
+        given=given_in(body, tools.conversation, services),
         begun=begun,
         cut=cut,
     )
@@ -222,7 +232,7 @@ def stream_of(body: ResponseRequest, response: dict[str, Any], services: Service
     return ResponseStream(
         response=response,
         pictures=Pictures(services.store),
-        images=ImageForm(body.image_tool, extended) if body.image_tool else None,
+        images=ImageForm(body.image_tool, response["id"], extended) if body.image_tool else None,
         hosted=frozenset(own for tool in body.tools if isinstance(tool, HostedTool) for own in HOSTED[tool.type]),
         extended=extended,
         only_json=body.text.response_format is not None,

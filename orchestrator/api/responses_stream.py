@@ -177,7 +177,7 @@ class ResponseStream:
             self._writer.gap = True
             return
         call = self._calls.pop(event.call_id)
-        item = self.images.done(call.event, made=event.artifact, given=artifact, output=call.output)
+        item = self.images.done(call.event, event, given=artifact, output=call.output)
         yield self._image_event("completed", event.id, call.index)
         yield self._events.finish_item(call.index, item)
 
@@ -215,6 +215,9 @@ class ResponseStream:
     def _told(self, event: AnyJobEvent, preview: str | None) -> Event:
         """A worker's event, for clients that asked for our own."""
         values = event.model_dump(mode="json", exclude={"type", "jpeg_base64"})
+        call = self._call_of(event)
+        if call is not None:
+            values["item_id"] = call.event.id
         if preview is not None:
             values |= {"partial_image_b64": reference(preview), "output_format": "jpeg"}
         return self._events.event(f"diptych:{event.type}", **values)

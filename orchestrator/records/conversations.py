@@ -34,6 +34,8 @@ class ConversationRecord(Seen):
     metadata: dict[str, str]
     opening: str | None = None
     """The first words that the user said."""
+    running: str | None = None
+    """The response that is being given in it now."""
 
     @property
     def title(self) -> str | None:
@@ -98,7 +100,7 @@ def hold(connection: sa.Connection, seen: Seen, response_id: str | None = None) 
     """
     # The version counts also this: a rival that waited for the row would not see the response that holds it now.
     values = {"version": conversations.c.version + 1, "held_by": response_id}
-    free = (conversations.c.version == seen.version, sa.not_(_is_held()))
+    free = (conversations.c.version == seen.version, sa.not_(_holder().exists()))
     taking = conversations.update().where(*named(seen.id, seen.owner), *free).values(values)
     if connection.execute(taking.returning(conversations.c.id)).scalar() is None:
         known = sa.select(conversations.c.id).where(*named(seen.id, seen.owner))
@@ -111,10 +113,10 @@ def named(conversation_id: str, owner: str) -> tuple[sa.ColumnElement[bool], ...
     return conversations.c.id == conversation_id, conversations.c.owner == owner
 
 
-def _is_held() -> sa.ColumnElement[bool]:
+def _holder() -> sa.Select[Any]:
+    """The response that holds a conversation, if it runs."""
     runs = (responses.c.id == conversations.c.held_by, responses.c.running.is_(True))
-    holder = sa.select(responses.c.id).where(*runs)
-    return holder.correlate(conversations).exists()
+    return sa.select(responses.c.id).where(*runs).correlate(conversations)
 
 
 def _shown() -> sa.Select[Any]:
@@ -123,7 +125,8 @@ def _shown() -> sa.Select[Any]:
     )
     opening = first.order_by(items.c.number).limit(1).correlate(conversations).scalar_subquery()
     names = ("id", "owner", "version", "created_at", "active_at", "metadata")
-    return sa.select(*(conversations.c[name] for name in names), opening.label("opening"))
+    running = _holder().scalar_subquery()
+    return sa.select(*(conversations.c[name] for name in names), opening.label("opening"), running.label("running"))
 
 
 def _mentions(query: str) -> sa.ColumnElement[bool]:

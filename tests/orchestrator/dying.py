@@ -12,12 +12,13 @@ from shared.events import Usage
 WISH = {"model": "diptych", "input": "hello", "stream": True}
 PAINT = {"type": "image_generation", "partial_images": 2}
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
-TEXT, LINK, PICTURE, MIXED = "text", "link", "picture", "mixed"
+TEXT, LINK, PICTURE, MIXED, GIVEN = "text", "link", "picture", "mixed", "given"
 BODIES = {
     TEXT: WISH,
     LINK: WISH | {"instructions": "draw"},
     PICTURE: WISH | {"instructions": "draw", "tools": [PAINT], "diptych": {}},
     MIXED: WISH | {"instructions": "draw", "tools": [PAINT, FUNCTION]},
+    GIVEN: WISH | {"tools": [PAINT], "diptych": {"call": {"name": "generate_image", "prompt": "a cat"}}},
 }
 WITHIN_S = 10
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from cli.top import view
 from orchestrator.settings import owner_of_key
 from orchestrator.vlm.scripted import ScriptedVlm
+from shared.event_log import EventWriter
+from shared.events import JobProgress
 from shared.jobs import GenerateImage, Queue, TextRead, new_job
 from shared.presence import announce, this_worker
 from workers.holds import Holds
@@ -97,3 +99,16 @@ def test_top_says_what_is_wrong_where_nobody_answers():
 
     text, answered = printed(httpx.Client(base_url="http://d", transport=httpx.MockTransport(fails)))
     assert (answered, "does not answer" in text) == (False, True)
+
+
+async def test_a_running_job_tells_its_step_to_those_who_do_not_follow_it(
+    client_for, house, ledger, submit, redis_client
+):
+    job_id = submit("one")
+    ledger.claim(Queue.DIFFUSION, "somebody", 15)
+    EventWriter(redis_client).append("elsewhere", JobProgress(job_id=job_id, attempt=1, step=3, total=20))
+    waiting = submit("one")
+    async with client_for(services=house) as client:
+        jobs = {job["id"]: job for job in (await client.get("/v1/queue", headers=ONE)).json()["jobs"]}
+    assert (jobs[job_id]["step"], jobs[job_id]["total"]) == (3, 20)
+    assert (jobs[waiting]["step"], jobs[waiting]["total"]) == (None, None)

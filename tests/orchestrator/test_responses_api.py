@@ -163,6 +163,10 @@ async def test_the_tools_parameters_and_the_extension_reach_the_painter(sdk_for,
     assert (work.width, work.height, work.fast, work.seed) == (256, 192, True, 7)
     picture = events[-1].response.output[0]
     assert (picture.quality, picture.diptych["seed"]) == ("low", 7)
+    assert (picture.diptych["response_id"], picture.diptych["arguments"]["prompt"]) == (events[-1].response.id, "a cat")
+    added = next(event.item for event in events if event.type == "response.output_item.added")
+    assert added.diptych == {key: picture.diptych[key] for key in ("response_id", "arguments", "source")}
+    assert {event.item_id for event in events if event.type.startswith("diptych:")} == {picture.id}
 
 
 async def test_a_hosted_extension_shows_what_was_read(sdk_for):
@@ -178,6 +182,7 @@ async def test_a_hosted_extension_shows_what_was_read(sdk_for):
         {"image": "image_1"},
     )
     assert read["output"]["lines"][1]["text"] == "line 2"
+    assert read["image_url"].startswith("http://127.0.0.1:8000/v1/artifacts/")
     assert message["content"][0]["text"].splitlines()[1] == "line 2"
 
 

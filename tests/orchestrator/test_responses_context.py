@@ -31,10 +31,11 @@ async def create(client, *items, **body):
 
 
 async def test_input_is_counted_by_the_vlm_with_its_tools(sdk_for):
-    async with sdk_for([VlmText(text="x"), VlmEnd(usage=Usage(prompt_tokens=42))]) as client:
+    async with sdk_for([VlmText(text="x"), VlmEnd(usage=Usage(prompt_tokens=42, image_tokens=7))]) as client:
         count = await client.responses.input_tokens.count(input=[ASK], tools=[FUNCTION], instructions="Be brief.")
         (messages, offer), *_ = client.house.vlm.asked
     assert (count.input_tokens, count.object) == (42, "response.input_tokens")
+    assert count.input_tokens_details == {"image_tokens": 7}
     assert messages[0]["content"].endswith("Be brief.")
     assert "get_weather" in [tool["function"]["name"] for tool in offer.tools]
 

@@ -145,3 +145,49 @@ async def test_a_mask_file_of_somebody_else_or_of_nobody_is_not_found(sdk_for):
     async with sdk_for(DONE) as client:
         with pytest.raises(openai.NotFoundError):
             await create(client, PICTURE, tools=[PAINT | {"input_image_mask": {"file_id": "file-none"}}])
+
+
+async def given(client, *messages, call, **body):
+    """A response whose call the person gives; the VLM has no answer for it."""
+    return await create(client, *messages, tools=[PAINT], extra_body={"diptych": {"seed": 3, "call": call}}, **body)
+
+
+async def test_a_call_that_is_given_is_made_without_asking_the_vlm(sdk_for, watched):
+    async with sdk_for(served_by=watched) as client:
+        drawn = await given(client, call={"name": "generate_image", "prompt": "A"})
+        (picture,) = drawn.output
+        assert (picture.revised_prompt, picture.diptych["seed"], drawn.status) == ("A", 3, "completed")
+        call = {"name": "edit_image", "prompt": "B", "image_url": picture.diptych["url"], "box": [0, 0, 8, 8]}
+        edited = await given(client, call=call, previous_response_id=drawn.id)
+        assert (edited.output[0].action, edited.output[0].diptych["arguments"]["image"]) == ("edit", "image_1")
+        assert edited.output[0].diptych["source"] == picture.diptych["url"]
+        assert edits(client)[0].box == (0, 0, 8, 8)
+        assert client.house.vlm.asked == []
+
+
+async def test_a_given_call_that_fails_fails_the_response_in_its_words(sdk_for):
+    async with sdk_for() as client:
+        drawn = await given(client, call={"name": "generate_image", "prompt": "A"})
+        url = drawn.output[0].diptych["url"]
+        call = {"name": "edit_image", "prompt": "B", "image_url": url, "box": [0, 0, 800, 8]}
+        begun = await given(client, previous_response_id=drawn.id, call=call, background=True)
+        async for event in await client.responses.retrieve(begun.id, stream=True):
+            last = event
+    assert last.response.status == "failed"
+    assert "does not lie within the picture" in last.response.error.message
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"name": "edit_image", "prompt": "B", "image_url": "http://127.0.0.1:8000/v1/artifacts/nothing"},
+        {"name": "edit_image", "prompt": "B"},
+        {"name": "generate_image", "prompt": "B", "box": [0, 0, 8, 8]},
+        {"name": "read_text", "prompt": "B"},
+        {"name": "generate_image", "prompt": ""},
+    ],
+)
+async def test_a_given_call_that_cannot_be_made_is_refused(sdk_for, call):
+    async with sdk_for() as client:
+        with pytest.raises(openai.BadRequestError, match="diptych"):
+            await given(client, PICTURE, call=call)

@@ -181,7 +181,9 @@ async def test_a_response_that_was_cancelled_adds_nothing_and_lets_go(sdk_for):
     async with sdk_for(vlm=vlm) as client:
         made = await client.conversations.create()
         begun = await ask(client, made, "hello", background=True)
+        assert (await client.conversations.retrieve(made.id)).running_response_id == begun.id
         await client.responses.cancel(begun.id)
+        assert (await client.conversations.retrieve(made.id)).running_response_id is None
         assert await items_of(client, made) == []
         vlm.gate.set()
         await ask(client, made, "again")

@@ -11,7 +11,21 @@ from orchestrator.records.responses import responses
 from orchestrator.vlm.client import VlmText
 from shared.errors import NotFound
 from shared.job_table import jobs
-from tests.orchestrator.dying import BODIES, LINK, MIXED, PICTURE, TEXT, WISH, WITHIN_S, Speaking, begin, replayed
+from tests.orchestrator.dying import (
+    BODIES,
+    GIVEN,
+    LINK,
+    MIXED,
+    PICTURE,
+    TEXT,
+    WISH,
+    WITHIN_S,
+    Speaking,
+    begin,
+    replayed,
+)
+
+PAINTED = (PICTURE, MIXED, GIVEN)
 
 
 def check_whole(events, kind, engine):
@@ -23,21 +37,23 @@ def check_whole(events, kind, engine):
     output = last["response"]["output"]
     done = [event["item"]["id"] for event in events if event["type"] == "response.output_item.done"]
     assert sorted(done) == sorted(item["id"] for item in output)
-    assert len([item for item in output if item["type"] == "image_generation_call"]) == (kind in (PICTURE, MIXED))
+    assert len([item for item in output if item["type"] == "image_generation_call"]) == (
+        kind in (PICTURE, MIXED, GIVEN)
+    )
     assert len([item for item in output if item["type"] == "function_call"]) == (kind == MIXED)
     deltas = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
     texts = "".join(item["content"][0]["text"] for item in output if item["type"] == "message")
     assert deltas == texts
     assert deltas.count("/v1/artifacts/") == (kind == LINK)
-    assert ("Here it is." in deltas) == (kind != TEXT)
+    assert ("Here it is." in deltas) == (kind not in (TEXT, GIVEN))
     kinds = [event["type"] for event in events]
-    assert kinds.count("response.image_generation_call.completed") == (kind in (PICTURE, MIXED))
+    assert kinds.count("response.image_generation_call.completed") == (kind in PAINTED)
     with engine.connect() as connection:
         attempts = connection.execute(sa.select(jobs.c.attempt)).scalars().all()
     assert list(attempts) == ([] if kind == TEXT else [1])
 
 
-@pytest.mark.parametrize("kind", [TEXT, LINK, PICTURE, MIXED])
+@pytest.mark.parametrize("kind", [TEXT, LINK, PICTURE, MIXED, GIVEN])
 async def test_from_any_moment_on_the_response_comes_to_its_end_with_nothing_lost_or_twice(house_of, engine, kind):
     for writes in range(60):
         with engine.begin() as connection:

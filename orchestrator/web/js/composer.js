@@ -1,0 +1,106 @@
+/** The box to say something in, with pictures. Knows nothing of what becomes of it. */
+
+import { Attachments, wholeCost } from "./attachments.js";
+import { button, h } from "./dom.js";
+import { PaintingOptions } from "./options.js";
+
+const COUNT_AFTER = 600;
+
+export class Composer {
+  /** `onsend` gets the parts of a message and the options for pictures; `onstop` ends the answer that is being given;
+   * `conversation()` is the one that it goes to. */
+  constructor({ onsend, onstop, conversation }) {
+    this.onsend = onsend;
+    this.conversation = conversation;
+    this.field = h("textarea", {
+      id: "message", rows: 1, placeholder: "Say something, or ask for a picture", "aria-label": "Your message",
+      onkeydown: (event) => this.pressed(event), oninput: () => this.refresh(), onpaste: (event) => this.pasted(event),
+    });
+    this.attachments = new Attachments(() => this.refresh());
+    this.sendButton = button("Send", null, { type: "submit", class: "primary" });
+    this.stopButton = button("Stop", onstop, { hidden: true });
+    this.cost = h("span", { class: "cost" });
+    this.options = new PaintingOptions();
+    this.actions = h("div", { class: "actions" }, this.attachments.toggle, this.options.toggle, this.cost, this.stopButton, this.sendButton);
+    this.box = h("div", { class: "box" }, this.attachments.element, this.field, this.options.panel, this.actions);
+    this.element = h("form", {
+      class: "composer", "aria-label": "Message", onsubmit: (event) => this.submit(event),
+      ondragover: (event) => { event.preventDefault(); this.element.classList.add("dropping"); },
+      ondragleave: () => this.element.classList.remove("dropping"), ondrop: (event) => this.dropped(event),
+    }, this.box);
+    this.busy = false;
+    this.refresh();
+  }
+
+  /** Whether an answer is being given. */
+  setBusy(busy) {
+    this.busy = busy;
+    this.stopButton.hidden = !busy;
+    this.sendButton.hidden = busy;
+    this.refresh();
+  }
+
+  put(text) {
+    this.field.value = text;
+    this.refresh();
+    this.field.focus();
+  }
+
+  /** Take a picture of the conversation along. */
+  use(name, source) {
+    this.attachments.add(name, source);
+    this.field.focus();
+  }
+
+  parts() {
+    const text = this.field.value.trim();
+    return [...this.attachments.parts, ...(text ? [{ type: "input_text", text }] : [])];
+  }
+
+  refresh() {
+    this.sendButton.disabled = this.busy || this.parts().length === 0;
+    clearTimeout(this.timer);
+    if (this.attachments.parts.length) this.timer = setTimeout(() => this.count(), COUNT_AFTER);
+    else this.cost.textContent = "";
+  }
+
+  /** What the VLM would read in all: only where there are pictures, for counting takes the VLM's time. */
+  async count() {
+    const parts = this.parts();
+    const told = JSON.stringify(parts.map((part) => part.text ?? part.image_url?.length));
+    try {
+      const tokens = await wholeCost(parts, this.conversation());
+      if (told === JSON.stringify(this.parts().map((part) => part.text ?? part.image_url?.length))) this.cost.textContent = `${tokens} tokens in all`;
+    } catch {
+      this.cost.textContent = "";
+    }
+  }
+
+  pasted(event) {
+    if (!event.clipboardData.files.length) return;
+    event.preventDefault();
+    this.attachments.take(event.clipboardData.files);
+  }
+
+  dropped(event) {
+    event.preventDefault();
+    this.element.classList.remove("dropping");
+    this.attachments.take(event.dataTransfer.files);
+  }
+
+  pressed(event) {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    this.submit(event);
+  }
+
+  submit(event) {
+    event.preventDefault();
+    const parts = this.parts();
+    if (this.busy || parts.length === 0 || !this.options.check()) return;
+    this.field.value = "";
+    this.attachments.clear();
+    this.refresh();
+    this.onsend(parts, this.options.values);
+  }
+}

@@ -1,0 +1,47 @@
+/** Builds elements and says things aloud. Knows nothing of the service. */
+
+/** An element with properties, listeners (`onclick`), attributes (all else) and children; what is null is left out. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function button(label, onclick, properties = {}) {
+  return h("button", { type: "button", onclick, ...properties }, label);
+}
+
+/** Tells people who listen instead of look. */
+export function announce(sentence) {
+  document.querySelector("#announcement").textContent = sentence;
+}
+
+/** What is wrong with the connection or the house, in the bar; empty when all is well. */
+export function notice(sentence) {
+  const place = document.querySelector("#notice");
+  if (place.textContent !== sentence) place.textContent = sentence;
+}
+
+/** At most one run per frame that is drawn, of the newest function. */
+export function perFrame() {
+  let latest = null;
+  return (draw) => {
+    if (latest === null) requestAnimationFrame(() => { const run = latest; latest = null; run(); });
+    latest = draw;
+  };
+}
+
+/** Waits; ends early when the network comes back, or the signal aborts (then it throws). */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, milliseconds);
+    function done() { clearTimeout(timer); removeEventListener("online", done); resolve(); }
+    addEventListener("online", done);
+    signal?.addEventListener("abort", () => { done(); reject(signal.reason); }, { once: true });
+  });
+}

@@ -1,0 +1,128 @@
+"""Conversations in the window: listed, searched, renamed, deleted; reloads, cuts and second tabs lose nothing."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.window.saying import DRAW, SLOW, fact, paint_slowly, say, until_answered
+from tests.window.wire import Wire
+
+
+@pytest.fixture
+def wire(system):
+    wire = Wire(system.url)
+    yield wire
+    wire.close()
+
+
+def listed(page):
+    return page.get_by_role("list", name="Conversations").get_by_role("listitem")
+
+
+def conversation_of(page):
+    return page.url.partition("conversation=")[2]
+
+
+def items_of(system, page):
+    answer = httpx.get(f"{system.url}/v1/conversations/{conversation_of(page)}/items", timeout=30)
+    return answer.json()["data"]
+
+
+def test_conversations_are_listed_renamed_searched_and_deleted(page, system):
+    say(page, "draw a blue car in the snow")
+    until_answered(page)
+    first = conversation_of(page)
+    page.get_by_role("link", name="New conversation").click()
+    say(page, "draw two red apples on the beach")
+    until_answered(page)
+    expect(listed(page).first).to_contain_text("draw two red apples on the beach")
+    expect(listed(page).first).to_have_attribute("aria-current", "page")
+    page.get_by_role("button", name="Rename draw a blue car in the snow").first.click()
+    page.get_by_label("New name").fill("Winter drive")
+    page.get_by_label("New name").press("Enter")
+    page.get_by_label("Search conversations").fill("blue CAR")
+    expect(listed(page).filter(has_text="Winter drive")).to_have_count(1)
+    expect(listed(page).filter(has_text="apples")).to_have_count(0)
+    page.get_by_role("link", name="Winter drive").click()
+    expect(page.locator(".turn.user")).to_have_text("draw a blue car in the snow")
+    expect(page.locator(".painting .state")).to_have_text("Done")
+    page.get_by_role("button", name="Delete Winter drive").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.locator(".invitation")).to_be_visible()
+    expect(page.get_by_text("Nothing like that was said.")).to_be_visible()
+    assert httpx.get(f"{system.url}/v1/conversations/{first}", timeout=30).status_code == 404
+
+
+def test_the_model_knows_what_was_said_before(page, system):
+    say(page, "draw an orange cat")
+    until_answered(page)
+    say(page, "what is in this picture?")
+    expect(page.locator(".turn.answer")).to_have_count(2)
+    until_answered(page)
+    assert [item["type"] for item in reversed(items_of(system, page))].count("message") == 4
+
+
+def test_a_reload_in_mid_picture_goes_on_with_it(page, system):
+    paint_slowly(page, seed=21)
+    page.reload()
+    card = page.locator(".painting")
+    expect(page.locator(".turn.user")).to_have_text(DRAW)
+    expect(card).to_contain_text(f"of {SLOW}")
+    expect(card.locator(".state")).to_have_text("Done")
+    until_answered(page)
+    assert (fact(card, "seed"), fact(card, "steps")) == ("21", str(SLOW))
+    assert page.locator(".turn").count() == 2
+    assert [item["type"] for item in items_of(system, page)].count("image_generation_call") == 1
+
+
+def test_a_network_cut_in_mid_stream_resumes_by_itself(visit_with, wire, system):
+    page = visit_with(url=wire.url).page()
+    card = paint_slowly(page, seed=22)
+    wire.cut()
+    expect(page.get_by_role("status").filter(has_text="The connection broke; nothing is lost.")).to_be_visible()
+    wire.mend()
+    expect(card.locator(".state")).to_have_text("Done")
+    until_answered(page)
+    expect(page.locator("#notice")).to_have_text("")
+    assert fact(card, "seed") == "22"
+    assert page.locator(".painting").count() == 1
+
+
+def test_a_wish_that_is_sent_while_the_network_is_away_is_answered_once(visit_with, wire, system):
+    page = visit_with(url=wire.url).page()
+    say(page, "draw an orange cat")
+    until_answered(page)
+    wire.cut()
+    say(page, "draw a blue car")
+    expect(page.locator("#notice")).to_contain_text("does not answer")
+    wire.mend()
+    expect(page.locator(".painting")).to_have_count(2)
+    until_answered(page)
+    assert [item["type"] for item in items_of(system, page)].count("image_generation_call") == 2
+
+
+def test_two_tabs_show_the_same_conversation(visit):
+    one = visit.page()
+    card = paint_slowly(one, seed=23)
+    two = visit.page(f"/?{one.url.partition('?')[2]}")
+    expect(two.locator(".painting")).to_contain_text(f"of {SLOW}")
+    for page in (one, two):
+        expect(page.locator(".painting .state")).to_have_text("Done")
+        until_answered(page)
+    source = card.locator("img").get_attribute("src")
+    expect(two.locator(".painting img")).to_have_attribute("src", source)
+    one.get_by_label("Steps", exact=True).fill("")
+    say(two, "draw a red apple")
+    expect(one.locator(".turn.user").last).to_have_text("draw a red apple")
+    for page in (one, two):
+        expect(page.locator(".painting")).to_have_count(2)
+        until_answered(page)
+        assert page.locator(".turn").count() == 4
+
+
+def test_a_conversation_that_is_gone_is_said_to_be_gone(visit):
+    page = visit.page("/?conversation=conv_none")
+    expect(page.locator("#notice")).to_have_text(re.compile("gone"))
+    expect(page.locator(".invitation")).to_be_visible()

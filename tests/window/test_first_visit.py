@@ -1,0 +1,121 @@
+"""A first visit to its first picture, stopping, and what goes wrong in words."""
+
+import base64
+import json
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.integration.conftest import running
+from tests.window.saying import DRAW, fact, paint_slowly, say, until_answered
+
+KEY = "key-of-this-test"
+FRAMES = """() => {
+  window.frames_seen = new Set();
+  new MutationObserver(() => {
+    for (const image of document.querySelectorAll(".painting img[src^='data:image/jpeg']")) {
+      window.frames_seen.add(image.src);
+    }
+  }).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
+
+
+def conversations(system):
+    return httpx.get(f"{system.url}/v1/conversations", timeout=30).json()["data"]
+
+
+def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(page, system):
+    page.evaluate(FRAMES)
+    page.get_by_role("button", name="Draw an orange cat in a cardboard box", exact=True).click()
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn.user")).to_have_text("Draw an orange cat in a cardboard box")
+    card = page.locator(".painting")
+    expect(card.locator("code")).to_contain_text('prompt: "an orange cat in a cardboard box"')
+    expect(card.locator(".state")).to_have_text("Done")
+    until_answered(page)
+    assert len(page.evaluate("[...window.frames_seen]")) >= 4  # one in four of 20 steps, but for the last
+    assert (fact(card, "steps"), fact(card, "size")) == ("20", "128 × 128")
+    assert fact(card, "seed").isdigit()
+    assert fact(card, "model")
+    items = httpx.get(f"{system.url}/v1/conversations/{conversations(system)[0]['id']}/items", timeout=30).json()[
+        "data"
+    ]
+    (picture,) = [item for item in items if item["type"] == "image_generation_call"]
+    shown = card.locator("img").get_attribute("src")
+    assert base64.b64decode(shown.partition(",")[2]) == base64.b64decode(picture["result"])
+
+
+def test_the_answer_is_markdown_without_anything_that_could_act(page, visit):
+    page.evaluate(
+        """async () => {
+          const { markdown } = await import(new URL("window/js/markdown.js", document.baseURI));
+          const text = document.createElement("div");
+          text.id = "probe";
+          text.append(markdown("**bold** <script>window.hit = 1</script><img src=x onerror='window.hit = 1'>" +
+            "![far](https://example.com/a.png) [go](javascript:window.hit=1) [there](https://example.com/)" +
+            "<form><input></form>"));
+          document.querySelector(".turns").append(text);
+        }"""
+    )
+    probe = page.locator("#probe")
+    expect(probe.locator("strong")).to_have_text("bold")
+    assert probe.locator("script, form, input, [onerror], img").count() == 0
+    assert probe.locator("a").evaluate_all("links => links.map(a => [a.href, a.rel])") == [
+        ["https://example.com/", "noopener noreferrer nofollow"]
+    ]
+    assert page.evaluate("window.hit") is None
+    assert all("inline event handler violates" in complaint for complaint in visit.complaints)  # the policy, at work
+    visit.complaints.clear()
+
+
+def test_stop_ends_the_answer_and_its_job(page, system):
+    paint_slowly(page)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".turn.answer .note")).to_contain_text("Stopped")
+    until_answered(page)
+    system.wait_until(lambda: httpx.get(f"{system.url}/v1/queue", timeout=30).json()["jobs"] == [], 20)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".painting").last).to_contain_text("of 150")
+    page.get_by_role("button", name="Stop").click()
+    until_answered(page)
+
+
+def test_what_the_server_refuses_is_said_in_its_words_and_can_be_tried_again(page):
+    def refuse(route):
+        error = {"message": "Too many jobs wait already.", "type": "rate_limit_error", "param": None, "code": "busy"}
+        route.fulfill(status=429, content_type="application/json", body=json.dumps({"error": error}))
+
+    page.route("**/v1/responses", refuse, times=1)
+    say(page, DRAW)
+    expect(page.locator(".turn.answer .note")).to_contain_text("Too many jobs wait already.")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".painting .state")).to_have_text("Done")
+    assert page.locator(".turn.user").count() == 1
+
+
+@pytest.mark.parametrize("header", ["Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"])
+def test_every_file_of_the_window_is_guarded(system, header):
+    for path in ("/", "/window/js/main.js", "/window/css/base.css"):
+        assert header in httpx.get(system.url + path, timeout=30).headers
+    policy = httpx.get(system.url, timeout=30).headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_a_key_is_asked_for_once_where_one_is_set(visit_with, tmp_path):
+    with running(tmp_path / "keyed", DIPTYCH_API_KEY=KEY) as keyed:
+        visit = visit_with(url=keyed.url)
+        page = visit.page()
+        field = page.get_by_label("API key")
+        field.fill("wrong")
+        field.press("Enter")
+        expect(page.get_by_text("That key is not one of this server's")).to_be_visible()
+        page.get_by_label("API key").fill(KEY)
+        page.get_by_role("button", name="Use this key").click()
+        say(page, DRAW)
+        expect(page.locator(".painting .state")).to_have_text("Done")
+        again = visit.page()
+        expect(again.get_by_label("Your message")).to_be_focused()
+        assert again.locator("dialog").count() == 0

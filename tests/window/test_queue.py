@@ -1,0 +1,50 @@
+"""The queue page: who works, what waits and runs, stopping a job from there."""
+
+import re
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.window.saying import SLOW, paint_slowly, say, until_answered
+
+
+def test_the_queue_page_shows_a_running_job_and_stops_it(visit):
+    chat = visit.page()
+    card = paint_slowly(chat)
+    page = visit.page("/?page=queue")
+    jobs = page.get_by_role("table", name="Your jobs")
+    expect(jobs).to_contain_text("Painting")
+    expect(jobs).to_contain_text(f"of {SLOW}")
+    expect(page.get_by_role("table", name="Workers").locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_role("table", name="Queues")).to_contain_text("1 of 4")
+    page.get_by_role("button", name="Stop Painting").click()
+    expect(page.get_by_text("None of your jobs waits or runs.")).to_be_visible()
+    expect(card.locator(".state")).to_have_text("The job was stopped.")
+    until_answered(chat)
+
+
+def test_a_job_that_waits_tells_its_place_and_when_it_is_likely_to_be_done(page, visit, system):
+    say(page, "draw a red apple")
+    until_answered(page)  # now it is known how long one takes
+    call = {"name": "generate_image", "prompt": "a red apple"}
+    body = {"model": "diptych", "input": "x", "background": True, "diptych": {"steps": SLOW, "call": call}}
+    for _ in range(6):
+        assert httpx.post(f"{system.url}/v1/responses", json=body, timeout=30).status_code == 200
+    say(page, "draw an orange cat")
+    state = page.locator(".painting .state").last
+    expect(state).to_have_text(re.compile(r"Number [123] in the queue, done in about [\d.]+ s"))
+    queue = visit.page("/?page=queue")
+    jobs = queue.get_by_role("table", name="Your jobs")
+    expect(jobs.locator("tbody tr")).to_have_count(7)
+    expect(jobs.locator("tbody tr").last).to_contain_text("Number 3")
+    for job in httpx.get(f"{system.url}/v1/queue", timeout=30).json()["jobs"][:-1]:
+        httpx.post(f"{system.url}/v1/jobs/{job['id']}/cancel", timeout=30)
+    expect(state).to_have_text("Done")
+    until_answered(page)
+
+
+def test_the_queue_is_reached_from_the_side_and_left_again(page):
+    page.get_by_role("link", name="Queue").click()
+    expect(page.get_by_role("heading", name="Workers")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Your message")).to_be_visible()
