@@ -1,7 +1,8 @@
 """Where text is: four-cornered boxes in a picture of any size. Does not know what the text says.
 
-A picture is looked at as a whole, and where that takes scaling it down, once more at full size: large letters are
-found in the first look, small ones in the second. Large looks are taken in tiles whose results are put together before
+A picture is looked at as a whole. Where that takes scaling it down, it is looked at once more at full size: large
+letters are found in the first look, small ones in the second. A small picture of small text, or in which nothing is
+found, is looked at again enlarged. Large looks are taken in tiles whose results are put together before
 boxes are made of them, so no line is cut.
 """
 
@@ -16,9 +17,11 @@ from services.ocr.loading import Floats, Network, Pixels, normalised
 Quads = NDArray[np.float32]
 """n × 4 × 2: corners (x, y) in pixels of the picture, clockwise from the top left."""
 
+EASY = 14.0
+"""Height of a box in pixels from which on nothing is gained by enlarging a small picture."""
 WANTED_SIDE = 736
-"""The shorter side that the detector was trained for; smaller pictures are enlarged towards it."""
-MAX_ENLARGEMENT = 2.0
+"""The shorter side that the detector was trained for; smaller pictures of smaller text are enlarged towards it."""
+MAX_ENLARGEMENT = 3.0
 """Beyond it letters get larger than the detector expects them."""
 MARGIN = 16
 """Pixels put around the picture: text that touches the edge is missed otherwise."""
@@ -50,9 +53,12 @@ def find_boxes(detector: Network, image: Pixels, max_pixels: int) -> Quads:
     The first look takes in up to `max_pixels`.
     """
     height, width = image.shape[:2]
-    scale = detection_scale(height, width, max_pixels)
+    scale = min(1.0, (max_pixels / (height * width)) ** 0.5)
     quads = look(detector, image, scale)
-    if scale >= 1:
+    enlarged = min(WANTED_SIDE / min(height, width), MAX_ENLARGEMENT)
+    if enlarged > 1 and (len(quads) == 0 or np.median(heights(quads)) < EASY):
+        return look(detector, image, min(enlarged, (max_pixels / (height * width)) ** 0.5))
+    if scale == 1.0:
         return quads
     large = quads[heights(quads) * scale >= SEEN_WELL]
     small = look(detector, image, 1.0)
@@ -125,12 +131,6 @@ def spans(side: int) -> list[tuple[int, int]]:
     step = TILE - OVERLAP
     count = -(-(side - OVERLAP) // step)
     return [(min(number * step, side - TILE), min(number * step, side - TILE) + TILE) for number in range(count)]
-
-
-def detection_scale(height: int, width: int, max_pixels: int) -> float:
-    """By how much a picture is scaled for the first look: small ones up, ones of more than max_pixels down."""
-    enlargement = min(max(WANTED_SIDE / min(height, width), 1.0), MAX_ENLARGEMENT)
-    return min(enlargement, (max_pixels / (height * width)) ** 0.5)
 
 
 def with_margin(image: Pixels) -> Any:
