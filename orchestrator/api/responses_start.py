@@ -209,7 +209,7 @@ def loop_of(
         tools,
         body.sampling,
         bounds,
-        body.functions,
+        body.functions.leaving_out(services.settings.left_out),
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
         begun=begun,
