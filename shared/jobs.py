@@ -1,8 +1,8 @@
 """What a job is: one envelope for all kinds, and the input and output of each kind.
 
 The ledger stores these, workers claim them, the API shows them. Each kind names its queue: painting and editing share
-one, for one process holds the painter. Searching for an input class finds every place that a new kind of job must
-touch.
+one, for one process holds the painter; reading and setting text share the other. Searching for an input class finds
+every place that a new kind of job must touch.
 """
 
 import secrets
@@ -16,6 +16,8 @@ from shared.errors import ErrorRecord, InvalidRequest
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 32_000
+LEGIBLE_CONTRAST = 4.5
+"""WCAG 2's, for text of any size."""
 MIN_SIDE, MAX_SIDE = 64, 4096
 """Of a picture that is asked for, in pixels."""
 Box = tuple[int, int, int, int]
@@ -33,6 +35,7 @@ class JobKind(StrEnum):
     GENERATE_IMAGE = "generate_image"
     EDIT_IMAGE = "edit_image"
     READ_TEXT = "read_text"
+    COMPOSE_TEXT = "compose_text"
 
 
 class JobStatus(StrEnum):
@@ -202,8 +205,62 @@ class TextRead(Frozen):
         return self.model_copy(update={"lines": tuple(line.model_copy(update={"words": ()}) for line in self.lines)})
 
 
-JobInput = Annotated[GenerateImage | EditImage | ReadText, Field(discriminator="kind")]
-JobOutput = Annotated[GeneratedImage | TextRead, Field(discriminator="kind")]
+FontName = Literal["sans", "sans-bold", "serif", "serif-bold", "mono"]
+Align = Literal["left", "centre", "right"]
+
+
+class ComposeText(Frozen):
+    """Set exact words over a picture, which stays as it is elsewhere."""
+
+    kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
+    source: ArtifactId
+    text: str = Field(min_length=1, max_length=1000, pattern=r"\S")
+    """Its lines as they shall stand; where they are too long for the room, they are broken further."""
+    box: Box | None = None
+    """In the source: the text stands in the middle of it."""
+    position: Literal["top", "centre", "bottom"] = "centre"
+    """Where no box is given."""
+    font: FontName = "sans-bold"
+    size: int | None = Field(default=None, ge=8, le=2000)
+    """Of the type, in pixels; None: as large as fits."""
+    colour: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    """None: white or nearly black, whichever can be read on what is there."""
+    outline: bool | None = None
+    """Around the letters, light or dark; None: where the colour alone cannot be read."""
+    align: Align = "centre"
+    rotation: float = Field(default=0, ge=-180, le=180)
+    """Degrees, anticlockwise."""
+
+
+class TextComposed(Frozen):
+    """A picture with words set over it, and how that was done."""
+
+    kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
+    artifact: ArtifactId
+    width: int
+    height: int
+    box: Box
+    """What the letters take."""
+    size: int
+    lines: int
+    colour: str
+    outline: str | None
+    contrast: float
+    """WCAG's, 1 to 21, of the letters against what is around them."""
+    read_back: str | None
+    """What OCR reads there; None where it does not know the script."""
+    engine: str
+    seconds: float
+
+    @property
+    def legible(self) -> bool:
+        """Whether the contrast is enough for text of any size."""
+        return self.contrast >= LEGIBLE_CONTRAST
+
+
+JobInput = Annotated[GenerateImage | EditImage | ReadText | ComposeText, Field(discriminator="kind")]
+AnyJobOutput = GeneratedImage | TextRead | TextComposed
+JobOutput = Annotated[AnyJobOutput, Field(discriminator="kind")]
 
 
 def check_box(box: Box, size: tuple[int, int]) -> None:
@@ -233,6 +290,7 @@ QUEUES: dict[JobKind, Queue] = {
     JobKind.GENERATE_IMAGE: Queue.DIFFUSION,
     JobKind.EDIT_IMAGE: Queue.DIFFUSION,
     JobKind.READ_TEXT: Queue.OCR,
+    JobKind.COMPOSE_TEXT: Queue.OCR,
 }
 
 

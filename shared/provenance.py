@@ -5,6 +5,7 @@ packet with IPTC's digital source type. Knows no models.
 """
 
 import io
+from collections.abc import Mapping
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -87,10 +88,19 @@ class Provenance(BaseModel):
 
 def png_with_provenance(image: Image.Image, record: Provenance) -> bytes:
     """The picture as a PNG with its record inside; the same input gives the same bytes."""
+    chunks = {
+        CHUNK: record.model_dump_json(),
+        PARAMETERS: record.parameters,
+        XMP_CHUNK: XMP.format(source_type=EDITED if record.edit else PAINTED),
+    }
+    return png_with_chunks(image, chunks)
+
+
+def png_with_chunks(image: Image.Image, chunks: Mapping[str, str]) -> bytes:
+    """The picture as a PNG with the record's texts of the one that it was made from."""
     info = PngInfo()
-    info.add_itxt(CHUNK, record.model_dump_json())
-    info.add_itxt(PARAMETERS, record.parameters)
-    info.add_itxt(XMP_CHUNK, XMP.format(source_type=EDITED if record.edit else PAINTED))
+    for name, text in chunks.items():
+        info.add_itxt(name, text)
     out = io.BytesIO()
     image.save(out, "PNG", pnginfo=info, compress_level=6)
     return out.getvalue()

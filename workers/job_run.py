@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from shared.errors import DiptychError, JobCancelled
 from shared.events import JobEvent, JobFailed, JobFinished, JobLine, JobPreview, JobProgress, JobStarted
 from shared.job_observer import JobObserver
-from shared.jobs import GeneratedImage, Job, JobKind, JobStatus, Queue, TextRead
+from shared.jobs import AnyJobOutput, Job, JobKind, JobStatus, Queue
 from shared.ledger import Ledger
 from shared.process_log import named
 from shared.tracing import mark_failed
@@ -26,7 +26,7 @@ from workers.tracing import job_span
 
 log = logging.getLogger(__name__)
 
-Happening = JobProgress | JobPreview | JobLine | GeneratedImage | TextRead | None
+Happening = JobProgress | JobPreview | JobLine | AnyJobOutput | None
 """None: nothing has happened, but the service looks whether it should go on."""
 Perform = Callable[[Job], Generator[Happening, None, None]]
 
@@ -108,12 +108,12 @@ class JobRunner:
                 log.exception("attempt %d failed", job.attempt)
                 self._fail(job, DiptychError("The worker failed at this job. Its log has the details."), emit)
 
-    def _perform(self, job: Job, perform: Perform, hold: Hold) -> GeneratedImage | TextRead:
+    def _perform(self, job: Job, perform: Perform, hold: Hold) -> AnyJobOutput:
         """Drive the service; closing its generator is how a job stops between two steps."""
         with closing(perform(job)) as happenings:
             for happening in happenings:
                 hold.check()
-                if isinstance(happening, GeneratedImage | TextRead):
+                if isinstance(happening, AnyJobOutput):
                     return happening
                 if happening is not None:
                     self._emit(hold, happening)

@@ -7,7 +7,7 @@ from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.responses_pictures import SOURCE, reference
 from shared.errors import ErrorRecord
 from shared.events import FunctionCalled, PictureShown, ToolCalled
-from shared.jobs import GeneratedImage, JobOutput, TextRead
+from shared.jobs import GeneratedImage, JobOutput, TextComposed, TextRead
 
 
 def text_part(text: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class ImageForm:
             "status": "completed",
             "result": reference(given),
             SOURCE: reference(shown.artifact),
-            "action": "edit" if call.name == "edit_image" else "generate",
+            "action": "generate" if call.name == "generate_image" else "edit",
             "background": "opaque",
             "output_format": self.tool.output_format,
             "quality": self.tool.quality,
@@ -76,6 +76,11 @@ class ImageForm:
             item["size"] = f"{output.width}x{output.height}"
             if self.extended:
                 item["diptych"] |= _painting(output) | {"url": shown.link}
+        elif isinstance(output, TextComposed):
+            item["size"] = f"{output.width}x{output.height}"
+            if self.extended:
+                made = output.model_dump(mode="json", exclude={"kind", "artifact", "width", "height"})
+                item["diptych"] |= made | {"url": shown.link}
         return item
 
 

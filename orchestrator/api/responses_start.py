@@ -218,7 +218,7 @@ def loop_of(
         tools,
         body.sampling,
         bounds,
-        body.functions,
+        body.functions.leaving_out(services.settings.left_out),
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
         given=given_in(body, tools.conversation, services),

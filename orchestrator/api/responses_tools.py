@@ -11,7 +11,11 @@ from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.tools.functions import Functions
 
 MAX_TOOLS = 128
-PAINTING = {"auto": ("generate_image", "edit_image"), "generate": ("generate_image",), "edit": ("edit_image",)}
+PAINTING = {
+    "auto": ("generate_image", "edit_image", "compose_text"),
+    "generate": ("generate_image",),
+    "edit": ("edit_image", "compose_text"),
+}
 """What OpenAI's `image_generation` is here, by its `action`."""
 HOSTED = {
     "diptych:read_text": ("read_text",),

@@ -7,13 +7,14 @@ from pydantic import ValidationError
 
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Tool
+from orchestrator.tools.compose_text import ComposeTextTool
 from orchestrator.tools.edit_image import EditImageTool
 from orchestrator.tools.generate_image import GenerateImageTool
 from orchestrator.tools.look_closer import LookCloserTool
 from orchestrator.tools.read_text import ReadTextTool
 from shared.errors import ToolArgumentsInvalid
 
-TOOLS: tuple[Tool, ...] = (GenerateImageTool(), ReadTextTool(), EditImageTool(), LookCloserTool())
+TOOLS: tuple[Tool, ...] = (GenerateImageTool(), ReadTextTool(), EditImageTool(), LookCloserTool(), ComposeTextTool())
 MAX_ARGUMENT_CHARS = 32_768
 
 

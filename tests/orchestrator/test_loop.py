@@ -146,6 +146,7 @@ async def test_a_call_of_the_clients_function_is_handed_back_and_ends_the_turn(r
         "read_text",
         "edit_image",
         "look_closer",
+        "compose_text",
         "get_weather",
     ]
     assert conversation.items[-1].call_id == handed.call_id

@@ -1,14 +1,17 @@
-"""The reader's worker: jobs through the runner, with the real reader."""
+"""The reader's worker: jobs of both kinds through the runner, with the real reader."""
+
+import io
 
 import pytest
+from PIL import Image
 
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
-from shared.jobs import JobStatus, ReadText, new_job
+from shared.jobs import QUEUES, ComposeText, JobStatus, Queue, ReadText, new_job
 from tests.conftest import ListSink
 from tests.services.ocr.pages import PAGE_LINES, png, strip
 from workers.job_run import JobRunner
-from workers.ocr import read_text
+from workers.ocr import performs
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +26,14 @@ def done(reader, store, ledger):
     def do(work, reader=reader):
         job, events = new_job(work, owner="local", seconds=60).model_copy(update={"reply_to": "here"}), []
         ledger.submit(job)
-        JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, read_text(reader, store))
+        JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, performs(reader, store)[job.kind])
         return ledger.get(job.id), events
 
     return do
+
+
+def test_both_kinds_come_on_the_readers_one_queue(reader, store):
+    assert {QUEUES[kind] for kind in performs(reader, store)} == {Queue.OCR}
 
 
 def test_lines_are_told_as_they_are_read(done, store):
@@ -80,3 +87,27 @@ def test_a_reading_that_time_cut_short_is_not_kept(done, store, reader):
 def test_a_region_outside_of_the_picture_ends_with_a_sentence(done, store):
     job, _ = done(ReadText(artifact=store.put(png(strip(0, 1)), "image/png"), box=(0, 0, 2000, 20)))
     assert (job.status, job.error.code) == (JobStatus.FAILED, "invalid_box")
+
+
+def test_words_are_set_and_read_back(done, store):
+    source = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
+    job, events = done(ComposeText(source=source, text="OPEN\n24 h"))
+
+    assert job.status is JobStatus.DONE
+    assert job.output.read_back == "OPEN\n24 h"
+    assert job.output.legible
+    assert job.output.artifact != source
+    assert Image.open(io.BytesIO(store.get(job.output.artifact))).size == (400, 300)
+    assert events[-1].type == "job_finished"
+
+
+def test_words_of_a_script_that_the_reader_does_not_know_are_set_and_not_read_back(done, store):
+    source = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
+    job, _ = done(ComposeText(source=source, text="שלום"))
+    assert (job.status, job.output.read_back) == (JobStatus.DONE, None)
+
+
+def test_words_that_cannot_be_set_end_with_a_sentence(done, store):
+    source = store.put(png(Image.new("RGB", (100, 30), "teal")), "image/png")
+    job, _ = done(ComposeText(source=source, text="far too much " * 40))
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "text_does_not_fit")

@@ -1,0 +1,1 @@
+"""Exact lettering over pictures, shaped by HarfBuzz and drawn by FreeType. Knows no queue, no ledger and no HTTP."""

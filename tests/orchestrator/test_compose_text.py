@@ -1,0 +1,113 @@
+"""The tool that sets words over a picture: through the agent loop, a ledger and the real typesetter and reader."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from orchestrator.calls import Bounds
+from orchestrator.conversation import Conversation
+from orchestrator.dispatch import InProcessDispatcher
+from orchestrator.items import TextPart
+from orchestrator.loop import AgentLoop
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.tools.base import PaintingOptions, ToolContext
+from orchestrator.tools.functions import Functions
+from orchestrator.vlm.client import Sampling, VlmText, VlmToolCall
+from orchestrator.vlm.scripted import ScriptedVlm
+from services.ocr.reader import Reader
+from services.ocr.settings import OcrSettings
+from shared.events import JobFinished, PictureShown
+from tests.conftest import ListSink
+from tests.services.ocr.pages import png
+from workers.job_run import JobRunner
+from workers.ocr import performs
+
+BOUNDS = Bounds(steps=4, calls=4, format_errors=2, seconds=60)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader.from_settings(OcrSettings())
+
+
+@pytest.fixture
+def run(store, ledger, links, reader):
+    conversation = Conversation(store, max_images=4)
+    teal = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
+    conversation.add_user([conversation.add_image(teal), TextPart(text="please")])
+
+    def perform(job_id, emit):
+        kind = ledger.get(job_id).kind
+        JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performs(reader, store)[kind])
+
+    async def run(*answers, functions=None):
+        vlm = ScriptedVlm(answers)
+        context = ToolContext(
+            conversation=conversation,
+            dispatcher=InProcessDispatcher(ledger, perform),
+            links=links,
+            options=PaintingOptions(),
+            owner="local",
+            job_s=60,
+            result_chars=100,
+        )
+        loop = AgentLoop(vlm, context, Sampling(), BOUNDS, functions or Functions())
+        return [event async for event in loop.run()], vlm
+
+    return run
+
+
+def compose(**arguments):
+    return [VlmToolCall(call_id="c", name="compose_text", arguments=json.dumps({"image": "image_1"} | arguments))]
+
+
+def told(vlm):
+    return json.loads(vlm.asked[-1][0][-1]["content"])
+
+
+async def test_words_are_set_over_a_picture_that_is_shown_and_has_a_handle(run):
+    events, vlm = await run(compose(text="OPEN", position="top", font="serif-bold"), [VlmText(text="There.")])
+
+    (shown,) = (event for event in events if isinstance(event, PictureShown))
+    (finished,) = (event for event in events if isinstance(event, JobFinished))
+    assert (shown.alt, shown.artifact) == ("OPEN", finished.output.artifact)
+    result = told(vlm)
+    assert (result["image"], result["lettered"], result["read_back"]) == ("image_2", "image_1", "exact")
+    assert result["box"][3] < 150
+    assert "note" not in result
+
+
+async def test_words_that_can_hardly_be_read_are_told_to_be_so(run):
+    _, vlm = await run(compose(text="OPEN", colour="#008080", outline=False), [VlmText(text="x")])
+    assert "hard to read" in told(vlm)["note"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"text": "OPEN", "box": [0, 0, 500, 20]}, "does not lie within the picture"),
+        ({"text": "far too much " * 60, "box": [0, 0, 60, 20]}, "does not fit"),
+        ({"text": "OPEN", "image": "image_7"}, "There is no image_7"),
+        ({"text": ""}, "text"),
+        ({"text": "OPEN", "colour": "red"}, "colour"),
+        ({"text": "OPEN", "size": "large"}, "size"),
+        ({"text": "OPEN", "font": "Comic Sans"}, "font"),
+        ({"text": "OPEN", "style": "bold"}, "style"),
+    ],
+)
+async def test_calls_that_cannot_be_done_are_answered_with_a_sentence(run, arguments, said):
+    _, vlm = await run(compose(**arguments), [VlmText(text="x")])
+    assert said in told(vlm)["error"]
+
+
+async def test_it_is_offered_only_where_the_settings_say_so(run):
+    async def offered(settings):
+        _, vlm = await run([VlmText(text="x")], functions=Functions().leaving_out(settings.left_out))
+        return {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1].tools}
+
+    assert "compose_text" not in await offered(OrchestratorSettings())
+    parameters = (await offered(OrchestratorSettings(compose_text=True)))["compose_text"]
+    assert parameters["properties"]["image"]["enum"] == ["image_1"]
+    assert parameters["properties"]["position"]["enum"] == ["top", "centre", "bottom"]
+    assert parameters["required"] == ["image", "text"]
