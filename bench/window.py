@@ -48,9 +48,9 @@ SCROLL = """async () => {
   const log = document.querySelector(".said-so-far");
   const frames = [];
   let last = performance.now();
-  for (let still = 0; still < 60; ) {
+  for (let still = 0; still < 60 && frames.length < 20000; ) {
     const before = log.scrollTop;
-    log.scrollTop -= 120;
+    log.scrollTop -= 600;
     await new Promise(requestAnimationFrame);
     const now = performance.now();
     frames.push(now - last);
@@ -67,7 +67,7 @@ def first_visits(opened: Browser, url: str) -> dict[str, float]:
     for _ in range(VISITS):
         with contextlib.closing(opened.new_context()) as context:
             page, answers = context.new_page(), []
-            page.on("requestfinished", answers.append)
+            page.on("requestfinished", lambda request, into=answers: into.append(request))
             page.goto(url, wait_until="networkidle")
             (paint,) = page.evaluate("performance.getEntriesByName('first-contentful-paint').map((e) => e.startTime)")
             paints.append(paint)
