@@ -14,7 +14,7 @@ KEY = "key-of-this-test"
 FRAMES = """() => {
   window.frames_seen = new Set();
   new MutationObserver(() => {
-    for (const image of document.querySelectorAll(".painting img[src^='data:image/jpeg']")) {
+    for (const image of document.querySelectorAll(".painting figure img[src^='data:image/jpeg']")) {
       window.frames_seen.add(image.src);
     }
   }).observe(document.body, { subtree: true, childList: true, attributes: true });
@@ -42,7 +42,7 @@ def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(pa
         "data"
     ]
     (picture,) = [item for item in items if item["type"] == "image_generation_call"]
-    shown = card.locator("img").get_attribute("src")
+    shown = card.locator("figure img").get_attribute("src")
     assert base64.b64decode(shown.partition(",")[2]) == base64.b64decode(picture["result"])
 
 
