@@ -31,7 +31,7 @@ def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(pa
     page.keyboard.press("Enter")
     expect(page.locator(".turn.user")).to_have_text("Draw an orange cat in a cardboard box")
     card = page.locator(".painting")
-    expect(card.locator("code")).to_contain_text('prompt: "an orange cat in a cardboard box"')
+    expect(card.locator(".call code")).to_contain_text('prompt: "an orange cat in a cardboard box"')
     expect(card.locator(".state")).to_have_text("Done")
     until_answered(page)
     assert len(page.evaluate("[...window.frames_seen]")) >= 4  # one in four of 20 steps, but for the last
