@@ -111,8 +111,8 @@ def test_two_tabs_show_the_same_conversation(visit):
     for page in (one, two):
         expect(page.locator(".painting .state")).to_have_text("Done")
         until_answered(page)
-    source = card.locator("img").get_attribute("src")
-    expect(two.locator(".painting img")).to_have_attribute("src", source)
+    source = card.locator("figure img").get_attribute("src")
+    expect(two.locator(".painting figure img")).to_have_attribute("src", source)
     one.get_by_label("Steps", exact=True).fill("")
     say(two, "draw a red apple")
     expect(one.locator(".turn.user").last).to_have_text("draw a red apple")

@@ -14,7 +14,7 @@ KEY = "key-of-this-test"
 FRAMES = """() => {
   window.frames_seen = new Set();
   new MutationObserver(() => {
-    for (const image of document.querySelectorAll(".painting img[src^='data:image/jpeg']")) {
+    for (const image of document.querySelectorAll(".painting figure img[src^='data:image/jpeg']")) {
       window.frames_seen.add(image.src);
     }
   }).observe(document.body, { subtree: true, childList: true, attributes: true });
@@ -31,7 +31,7 @@ def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(pa
     page.keyboard.press("Enter")
     expect(page.locator(".turn.user")).to_have_text("Draw an orange cat in a cardboard box")
     card = page.locator(".painting")
-    expect(card.locator("code")).to_contain_text('prompt: "an orange cat in a cardboard box"')
+    expect(card.locator(".call code")).to_contain_text('prompt: "an orange cat in a cardboard box"')
     expect(card.locator(".state")).to_have_text("Done")
     until_answered(page)
     assert len(page.evaluate("[...window.frames_seen]")) >= 4  # one in four of 20 steps, but for the last
@@ -42,7 +42,7 @@ def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(pa
         "data"
     ]
     (picture,) = [item for item in items if item["type"] == "image_generation_call"]
-    shown = card.locator("img").get_attribute("src")
+    shown = card.locator("figure img").get_attribute("src")
     assert base64.b64decode(shown.partition(",")[2]) == base64.b64decode(picture["result"])
 
 

@@ -66,7 +66,7 @@ def test_a_picture_is_painted_again_with_another_seed(page, card):
     expect(page.locator(".painting")).to_have_count(2)
     again = newest(page)
     assert fact(again, "seed") != seed
-    expect(again.locator("code")).to_have_text('prompt: "an orange cat in a cardboard box"')
+    expect(again.locator(".call code")).to_have_text('prompt: "an orange cat in a cardboard box"')
     page.reload()
     expect(page.locator(".painting")).to_have_count(2)
 
@@ -103,7 +103,7 @@ def test_a_box_changes_a_picture_only_inside_of_it(page, card, system):
     assert (left, top) >= (0, 0)
     assert max(right, bottom) <= 65
     expect(edited.locator("h2")).to_have_text("Changing a picture")
-    expect(edited.locator("code")).to_contain_text('image: "image_1"')
+    expect(edited.locator(".call code")).to_contain_text('image: "image_1"')
     conversation = page.url.partition("conversation=")[2]
     items = httpx.get(f"{system.url}/v1/conversations/{conversation}/items", timeout=30).json()["data"]
     assert items[0]["diptych"]["arguments"]["box"][:2] == [0, 0]

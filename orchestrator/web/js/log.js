@@ -18,7 +18,8 @@ export class Log {
     this.element = h("div", { class: "said-so-far", tabindex: 0, role: "region", "aria-label": "Conversation" }, this.top, this.turns);
     this.stays = true; // at the end, until somebody scrolls away from it
     this.element.addEventListener("scroll", () => { this.stays = this.isAtEnd(); }, { passive: true });
-    new ResizeObserver(() => { if (this.stays) this.toEnd(); }).observe(this.turns);
+    this.placed = 0; // where toEnd went: whoever is above it scrolled, also where that event has not come yet
+    new ResizeObserver(() => { if (this.stays && this.element.scrollTop >= this.placed - 1) this.toEnd(); }).observe(this.turns);
     new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.goBack(); }, { root: this.element, rootMargin: "600px" }).observe(this.top);
   }
 
@@ -92,5 +93,6 @@ export class Log {
 
   toEnd() {
     this.element.scrollTop = this.element.scrollHeight;
+    this.placed = this.element.scrollTop;
   }
 }
