@@ -66,7 +66,8 @@ def told_of(output: TextComposed, text: str) -> dict[str, Any]:
     """What the VLM is told of a picture with words on it."""
     told = output.model_dump(include={"box", "size", "lines", "colour", "outline", "contrast"})
     if output.read_back is not None:
-        told["read_back"] = "exact" if output.read_back.split() == text.split() else output.read_back
+        exact = "".join(output.read_back.split()) == "".join(text.split())  # lines may have been broken
+        told["read_back"] = "exact" if exact else output.read_back
     if not output.legible:
         told["note"] = "The colour is hard to read there. Leave colour and outline out, or choose another place."
     return told
