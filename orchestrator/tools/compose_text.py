@@ -8,7 +8,7 @@ from pydantic import Field
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, box_in, schema_with_images
 from shared.events import JobEvent, JobFinished
-from shared.jobs import Align, ComposeText, FontName, TextComposed
+from shared.text_jobs import Align, ComposeText, FontName, TextComposed
 
 
 class ComposeTextArguments(Arguments):

@@ -20,7 +20,8 @@ from services.ocr.recognition import Reading, join, recognise
 from services.ocr.settings import OcrSettings
 from shared.imaging import open_own
 from shared.jobs import Box as Region
-from shared.jobs import TextLine, TextRead, TextWord, check_box
+from shared.jobs import check_box
+from shared.text_jobs import TextLine, TextRead, TextWord
 
 AHEAD = 2
 """Lines per thread that are begun before those ahead of them are done."""

@@ -11,8 +11,9 @@ from rich.console import Console
 from cli.top import view
 from orchestrator.settings import owner_of_key
 from orchestrator.vlm.scripted import ScriptedVlm
-from shared.jobs import GenerateImage, Queue, TextRead, new_job
+from shared.jobs import GenerateImage, Queue, new_job
 from shared.presence import announce, this_worker
+from shared.text_jobs import TextRead
 from workers.holds import Holds
 
 READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
