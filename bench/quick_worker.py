@@ -11,8 +11,9 @@ from collections.abc import Generator, Mapping
 from PIL import Image
 
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
-from shared.jobs import GeneratedImage, Job, JobKind, JobOutput, ReadText, TextLine, TextRead
+from shared.jobs import GeneratedImage, Job, JobKind, JobOutput
 from shared.process_log import set_up_logging
+from shared.text_jobs import ReadText, TextLine, TextRead
 from workers.job_run import Perform
 from workers.metrics import WorkerMetrics
 from workers.process import Work, serve

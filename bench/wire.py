@@ -33,9 +33,10 @@ from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
 from orchestrator.settings import OrchestratorSettings
 from shared.database import open_engine
-from shared.jobs import Queue, ReadText, new_job
+from shared.jobs import Queue, new_job
 from shared.ledger import Ledger
 from shared.task_queue import make_celery, send_task
+from shared.text_jobs import ReadText
 from tests.faults.house import House, wait_for
 
 STREAM_RATIO, PREFORK_RATIO, TRANSACTIONS = 3.2, 2.0, 3

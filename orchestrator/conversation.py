@@ -22,7 +22,7 @@ from orchestrator.items import (
 )
 from shared.artifacts import ArtifactStore
 from shared.errors import InvalidRequest
-from shared.jobs import TextRead
+from shared.text_jobs import TextRead
 
 HANDLE = re.compile(
     r"\{\{\s*(?P<name>(?:text|image)_\d+)(?::(?:(?P<first>\d+)(?:-(?P<last>\d+))?|(?P<unknown>unknown)))?\s*\}\}"

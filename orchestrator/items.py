@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from shared.jobs import ArtifactId, Frozen, TextRead
+from shared.jobs import ArtifactId, Frozen
+from shared.text_jobs import TextRead
 
 
 class TextPart(Frozen):

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorRecord
-from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput, TextLine
+from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput
+from shared.text_jobs import TextLine
 
 
 class TextDelta(Frozen):

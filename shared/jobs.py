@@ -1,4 +1,4 @@
-"""What a job is: one envelope for all kinds, and the input and output of each kind.
+"""What a job is: one envelope for all kinds, and what the painter's take and give; text's are in shared/text_jobs.py.
 
 The ledger stores these, workers claim them, the API shows them. Each kind names its queue: painting and editing share
 one, for one process holds the painter; reading and setting text share the other. Searching for an input class finds
@@ -10,32 +10,20 @@ import time
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.errors import ErrorRecord, InvalidRequest
+from shared.job_base import ArtifactId, Box, Frozen, JobKind
+from shared.text_jobs import ComposeText, ReadText, TextComposed, TextRead
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 32_000
-LEGIBLE_CONTRAST = 4.5
-"""WCAG 2's, for text of any size."""
 MIN_SIDE, MAX_SIDE = 64, 4096
 """Of a picture that is asked for, in pixels."""
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels of a picture; right and bottom are outside it."""
-ArtifactId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.(png|jpg|webp)$")]
-
-
-class Frozen(BaseModel):
-    """Base of all messages: immutable, unknown fields refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class JobKind(StrEnum):
-    GENERATE_IMAGE = "generate_image"
-    EDIT_IMAGE = "edit_image"
-    READ_TEXT = "read_text"
-    COMPOSE_TEXT = "compose_text"
+MAX_BEST_OF = 16
+Name = Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")]
+"""Of a folder or file that somebody put beside the models."""
+Loras = Annotated[dict[Name, Annotated[float, Field(ge=-4, le=4)]], Field(max_length=8)]
 
 
 class JobStatus(StrEnum):
@@ -50,11 +38,6 @@ class JobStatus(StrEnum):
         return self in (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-MAX_BEST_OF = 16
-Name = Annotated[str, Field(pattern=r"^[\w.-]{1,100}$")]
-Loras = Annotated[dict[Name, Annotated[float, Field(ge=-4, le=4)]], Field(max_length=8)]
-
-
 class Painting(Frozen):
     """What all work for the painter has in common. What is None is the painter's own default."""
 
@@ -67,7 +50,7 @@ class Painting(Frozen):
     guidance_scale: float | None = Field(default=None, ge=0, le=30)
     painter: Name | Literal[""] = ""
     """The name of the painter that is to paint it; empty: the usual one."""
-    loras: Loras = {}
+    loras: Loras = Field(default_factory=dict)
     """What is laid over the painter: LoRAs of its folder by name, each with its weight."""
     fresh: bool = False
     """Painted anew, even where the same was painted before."""
@@ -147,115 +130,6 @@ class GeneratedImage(Frozen):
     """Of `best_of`: all of them, the best first."""
     kept: bool = False
     """It was painted before, for the same request."""
-
-
-class ReadText(Frozen):
-    """Read all text in a picture, or in a part of it."""
-
-    kind: Literal[JobKind.READ_TEXT] = JobKind.READ_TEXT
-    artifact: ArtifactId
-    box: Box | None = None
-    """Only what lies inside is read."""
-
-
-class TextWord(Frozen):
-    """What stands between two spaces; a run of Chinese or Japanese is one."""
-
-    text: str
-    box: tuple[float, float, float, float]
-    """Left, top, right, bottom in pixels of the picture, to about half a letter."""
-    confidence: float
-
-
-class TextLine(Frozen):
-    """One line of text, in reading order."""
-
-    text: str
-    box: tuple[float, float, float, float]
-    """Left, top, right, bottom in pixels of the picture."""
-    confidence: float
-    """The recogniser's mean probability per character, 0 to 1."""
-    words: tuple[TextWord, ...] = ()
-
-
-class TextRead(Frozen):
-    """The exact text of a picture."""
-
-    kind: Literal[JobKind.READ_TEXT] = JobKind.READ_TEXT
-    lines: tuple[TextLine, ...]
-    width: int
-    height: int
-    engine: str
-    seconds: float
-    turned: int = 0
-    """Degrees clockwise by which the page had to be turned to be read: 0, 90, 180 or 270."""
-    mirrored: bool = False
-    """Whether it was seen in a mirror."""
-    complete: bool = True
-    """Whether everything that was found could be looked at in time."""
-    note: str = ""
-    """Why there may be text in the picture that is not here, in a sentence; empty where there is nothing to say."""
-
-    @property
-    def text(self) -> str:
-        return "\n".join(line.text for line in self.lines)
-
-    def without_words(self) -> Self:
-        """The same with nothing but lines: words take seven times their room."""
-        return self.model_copy(update={"lines": tuple(line.model_copy(update={"words": ()}) for line in self.lines)})
-
-
-FontName = Literal["sans", "sans-bold", "serif", "serif-bold", "mono"]
-Align = Literal["left", "centre", "right"]
-
-
-class ComposeText(Frozen):
-    """Set exact words over a picture, which stays as it is elsewhere."""
-
-    kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
-    source: ArtifactId
-    text: str = Field(min_length=1, max_length=1000, pattern=r"\S")
-    """Its lines as they shall stand; where they are too long for the room, they are broken further."""
-    box: Box | None = None
-    """In the source: the text stands in the middle of it."""
-    position: Literal["top", "centre", "bottom"] = "centre"
-    """Where no box is given."""
-    font: FontName = "sans-bold"
-    size: int | None = Field(default=None, ge=8, le=2000)
-    """Of the type, in pixels; None: as large as fits."""
-    colour: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
-    """None: white or nearly black, whichever can be read on what is there."""
-    outline: bool | None = None
-    """Around the letters, light or dark; None: where the colour alone cannot be read."""
-    align: Align = "centre"
-    rotation: float = Field(default=0, ge=-180, le=180)
-    """Degrees, anticlockwise."""
-
-
-class TextComposed(Frozen):
-    """A picture with words set over it, and how that was done."""
-
-    kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
-    artifact: ArtifactId
-    width: int
-    height: int
-    box: Box
-    """What the letters take."""
-    size: int
-    lines: int
-    colour: str
-    outline: str | None
-    contrast: float
-    """WCAG's, 1 to 21, of the letters against what is around them."""
-    read_back: str | None
-    """What OCR reads there; None where it does not know the script."""
-    engine: str
-    seconds: float
-
-    @property
-    def legible(self) -> bool:
-        """Whether the contrast is enough for text of any size."""
-        return self.contrast >= LEGIBLE_CONTRAST
 
 
 JobInput = Annotated[GenerateImage | EditImage | ReadText | ComposeText, Field(discriminator="kind")]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from shared.jobs import TextLine, TextRead, TextWord
+from shared.text_jobs import TextLine, TextRead, TextWord
 
 CELL_GAP = 1.5
 """Heights of a line that part one cell from the next; words of running text stand closer."""

@@ -33,8 +33,9 @@ from orchestrator.uploads import Uploads
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
 from shared.database import metadata, open_engine
-from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job, TextLine, TextRead
+from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job
 from shared.ledger import Ledger
+from shared.text_jobs import TextLine, TextRead
 from workers.job_run import JobRunner
 
 pytest_plugins = ["tests.databases", "tests.spans"]

@@ -11,8 +11,9 @@ from services.ocr.settings import OcrSettings
 from services.typesetting.typesetter import compose
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobLine, JobProgress
-from shared.jobs import Box, ComposeText, Job, JobKind, ReadText, TextComposed, TextRead
+from shared.jobs import Box, Job, JobKind
 from shared.process_log import set_up_logging
+from shared.text_jobs import ComposeText, ReadText, TextComposed, TextRead
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
 from workers.metrics import WorkerMetrics

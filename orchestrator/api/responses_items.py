@@ -7,7 +7,8 @@ from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.responses_pictures import SOURCE, reference
 from shared.errors import ErrorRecord
 from shared.events import FunctionCalled, PictureShown, ToolCalled
-from shared.jobs import GeneratedImage, JobOutput, TextComposed, TextRead
+from shared.jobs import GeneratedImage, JobOutput
+from shared.text_jobs import TextComposed, TextRead
 
 
 def text_part(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, box_in, schema_with_images
 from shared.events import JobEvent, JobFinished
-from shared.jobs import Align, ComposeText, FontName, TextComposed
+from shared.text_jobs import Align, ComposeText, FontName, TextComposed
 
 
 class ComposeTextArguments(Arguments):
@@ -66,7 +66,8 @@ def told_of(output: TextComposed, text: str) -> dict[str, Any]:
     """What the VLM is told of a picture with words on it."""
     told = output.model_dump(include={"box", "size", "lines", "colour", "outline", "contrast"})
     if output.read_back is not None:
-        told["read_back"] = "exact" if output.read_back.split() == text.split() else output.read_back
+        exact = "".join(output.read_back.split()) == "".join(text.split())  # lines may have been broken
+        told["read_back"] = "exact" if exact else output.read_back
     if not output.legible:
         told["note"] = "The colour is hard to read there. Leave colour and outline out, or choose another place."
     return told

@@ -8,7 +8,7 @@ from pydantic import Field
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_with_images
 from shared.events import JobEvent, JobFinished
-from shared.jobs import ReadText, TextRead
+from shared.text_jobs import ReadText, TextRead
 
 NO_TEXT = "No text was found in the picture."
 CUT_OFF = "The content is cut off here; the handle stands for all of it."

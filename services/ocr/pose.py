@@ -5,7 +5,7 @@ side, on its head, or is seen in a mirror.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,7 +54,7 @@ class Pose:
 UPRIGHT = Pose()
 
 
-def find_pose(image: Pixels, quads: Quads, confidence: Callable[[Pixels], float]) -> Pose:
+def find_pose(image: Pixels, quads: Quads, confidences: Callable[[list[Pixels]], Sequence[float]]) -> Pose:
     """The pose in which samples of the text are read with the most confidence; upright where none is better."""
     if len(quads) == 0:
         return UPRIGHT
@@ -64,7 +64,7 @@ def find_pose(image: Pixels, quads: Quads, confidence: Callable[[Pixels], float]
     best, most = UPRIGHT, 0.0
     for pose in poses:
         crops = [crop(image, beginning(quad)) for quad in pose.cornered(samples)]
-        sure = float(np.mean([confidence(sample) for sample in crops]))
+        sure = float(np.mean(confidences(crops)))
         if pose == UPRIGHT or sure >= max(PLAUSIBLE, most + BETTER):
             best, most = pose, sure
         if most >= SURE:

@@ -20,7 +20,8 @@ from services.ocr.recognition import Reading, join, recognise
 from services.ocr.settings import OcrSettings
 from shared.imaging import open_own
 from shared.jobs import Box as Region
-from shared.jobs import TextLine, TextRead, TextWord, check_box
+from shared.jobs import check_box
+from shared.text_jobs import TextLine, TextRead, TextWord
 
 AHEAD = 2
 """Lines per thread that are begun before those ahead of them are done."""
@@ -82,7 +83,7 @@ class Reader:
         image: Pixels = np.asarray(opened.crop(region) if region else opened)[:, :, ::-1].copy()
         corner = np.array(region[:2] if region else (0, 0), np.float32)
         quads = find_boxes(self.models.detector, image, self.settings.ocr_detect_pixels)
-        pose = find_pose(image, quads, lambda sample: recognise(self.models, sample).confidence)
+        pose = find_pose(image, quads, self._confidences)
         order = lines_of(quads, pose, image)
         quads = pose.cornered(quads)
         yield ReadingProgress(1, len(order) + 1)
@@ -109,6 +110,9 @@ class Reader:
             complete=not unread,
             note=note_of(found, dropped, unread, self.settings),
         )
+
+    def _confidences(self, samples: list[Pixels]) -> list[float]:
+        return [reading.confidence for reading in self._pool.map(lambda crop: recognise(self.models, crop), samples)]
 
     def _is_text(self, reading: Reading) -> bool:
         return bool(reading.text) and reading.confidence >= self.settings.ocr_min_confidence

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageFilter
 from services.typesetting.fonts import drawing_face
 from services.typesetting.setting import Block
 from services.typesetting.shaping import UNITS, Glyph
-from shared.jobs import Align
+from shared.text_jobs import Align
 
 Mask = Image.Image
 """Grey: 255 where all is ink."""

@@ -14,7 +14,7 @@ import freetype
 import uharfbuzz
 
 from shared.errors import InvalidRequest
-from shared.jobs import FontName
+from shared.text_jobs import FontName
 
 HARFBUZZ: Any = uharfbuzz
 """Its names come from a compiled module, which the type checker does not see."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.typesetting.shaping import Line, shape
 from shared.errors import InvalidRequest
-from shared.jobs import Align, FontName
+from shared.text_jobs import Align, FontName
 
 SMALLEST, LARGEST = 8, 2000
 """Sizes of type in pixels; nobody reads smaller."""

@@ -11,7 +11,7 @@ from typing import Any
 from bidi import algorithm as bidi
 
 from services.typesetting.fonts import HARFBUZZ, file_for, shaping_face
-from shared.jobs import FontName
+from shared.text_jobs import FontName
 
 UNITS = 64
 """HarfBuzz's and FreeType's parts of a pixel."""

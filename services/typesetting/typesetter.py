@@ -12,8 +12,9 @@ from services.typesetting.colours import Colour, best_of, contrast, opposite, pa
 from services.typesetting.drawing import Mask, grown, mask_of, turned
 from services.typesetting.setting import Room, fitted
 from shared.imaging import open_own
-from shared.jobs import LEGIBLE_CONTRAST, Box, ComposeText, check_box
+from shared.jobs import Box, check_box
 from shared.provenance import png_with_chunks, text_chunks
+from shared.text_jobs import LEGIBLE_CONTRAST, ComposeText
 
 MARGIN = 0.05
 """Of the shorter side of the picture, kept free where no box is given."""

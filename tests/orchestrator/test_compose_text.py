@@ -1,5 +1,7 @@
 """The tool that sets words over a picture: through the agent loop, a ledger and the real typesetter and reader."""
 
+import base64
+import io
 import json
 
 import pytest
@@ -18,7 +20,7 @@ from orchestrator.vlm.scripted import ScriptedVlm
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
 from shared.events import JobFinished, PictureShown
-from tests.conftest import ListSink
+from tests.conftest import ListSink, data_url
 from tests.services.ocr.pages import png
 from workers.job_run import JobRunner
 from workers.ocr import performs
@@ -32,20 +34,27 @@ def reader():
 
 
 @pytest.fixture
-def run(store, ledger, links, reader):
-    conversation = Conversation(store, max_images=4)
-    teal = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
-    conversation.add_user([conversation.add_image(teal), TextPart(text="please")])
+def dispatcher(store, ledger, reader):
+    """Jobs of the readers' queue, done at once by its real worker's work."""
 
     def perform(job_id, emit):
         kind = ledger.get(job_id).kind
         JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performs(reader, store)[kind])
 
+    return InProcessDispatcher(ledger, perform)
+
+
+@pytest.fixture
+def run(store, dispatcher, links):
+    conversation = Conversation(store, max_images=4)
+    teal = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
+    conversation.add_user([conversation.add_image(teal), TextPart(text="please")])
+
     async def run(*answers, functions=None):
         vlm = ScriptedVlm(answers)
         context = ToolContext(
             conversation=conversation,
-            dispatcher=InProcessDispatcher(ledger, perform),
+            dispatcher=dispatcher,
             links=links,
             options=PaintingOptions(),
             owner="local",
@@ -76,6 +85,12 @@ async def test_words_are_set_over_a_picture_that_is_shown_and_has_a_handle(run):
     assert (result["image"], result["lettered"], result["read_back"]) == ("image_2", "image_1", "exact")
     assert result["box"][3] < 150
     assert "note" not in result
+
+
+async def test_words_that_were_broken_into_lines_are_still_read_back_exactly(run):
+    _, vlm = await run(compose(text="你好世界", box=[100, 10, 300, 290]), [VlmText(text="x")])
+    assert told(vlm)["lines"] > 1
+    assert told(vlm)["read_back"] == "exact"
 
 
 async def test_words_that_can_hardly_be_read_are_told_to_be_so(run):
@@ -111,3 +126,24 @@ async def test_it_is_offered_only_where_the_settings_say_so(run):
     assert parameters["properties"]["image"]["enum"] == ["image_1"]
     assert parameters["properties"]["position"]["enum"] == ["top", "centre", "bottom"]
     assert parameters["required"] == ["image", "text"]
+
+
+@pytest.mark.parametrize("extended", [False, True])
+async def test_in_a_response_the_picture_is_an_item_of_image_generation(sdk_for, extended):
+    picture = data_url(png(Image.new("RGB", (400, 300), "teal")))
+    asked = [{"role": "user", "content": [{"type": "input_image", "detail": "auto", "image_url": picture}]}]
+    extra = {"diptych": {}} if extended else {}
+    async with sdk_for(compose(text="OPEN"), [VlmText(text="There.")], compose_text=True) as client:
+        response = await client.responses.create(
+            model="diptych", input=asked, tools=[{"type": "image_generation"}], extra_body=extra
+        )
+        (offer,) = {tool["function"]["name"] for tool in client.house.vlm.asked[0][1].tools} & {"compose_text"}
+    item = response.output[0].to_dict()
+    assert offer == "compose_text"
+    assert (item["type"], item["status"], item["action"]) == ("image_generation_call", "completed", "edit")
+    assert item["size"] == "400x300"
+    made = Image.open(io.BytesIO(base64.b64decode(item["result"])))
+    assert made.size == (400, 300)
+    assert ("diptych" in item) == extended
+    if extended:
+        assert item["diptych"]["read_back"] == "OPEN"

@@ -15,8 +15,9 @@ from orchestrator.settings import OrchestratorSettings
 from shared.errors import Overloaded, WorkerUnavailable
 from shared.event_log import EventReader, EventWriter
 from shared.events import JobLine, JobProgress, JobStarted
-from shared.jobs import GenerateImage, JobStatus, Queue, TextLine, new_job
+from shared.jobs import GenerateImage, JobStatus, Queue, new_job
 from shared.presence import announce, this_worker
+from shared.text_jobs import TextLine
 from workers.job_run import JobRunner
 
 

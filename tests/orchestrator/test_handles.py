@@ -5,7 +5,7 @@ import pytest
 from orchestrator.conversation import Conversation
 from orchestrator.handles import HandleFilter, fenced
 from orchestrator.items import ToolResult
-from shared.jobs import TextLine, TextRead
+from shared.text_jobs import TextLine, TextRead
 
 LINES = ("first line", "second ``` line", "third")
 READ = TextRead(

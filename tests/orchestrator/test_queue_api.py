@@ -13,8 +13,9 @@ from orchestrator.settings import owner_of_key
 from orchestrator.vlm.scripted import ScriptedVlm
 from shared.event_log import EventWriter
 from shared.events import JobProgress
-from shared.jobs import GenerateImage, Queue, TextRead, new_job
+from shared.jobs import GenerateImage, Queue, new_job
 from shared.presence import announce, this_worker
+from shared.text_jobs import TextRead
 from workers.holds import Holds
 
 READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)

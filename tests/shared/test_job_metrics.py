@@ -5,9 +5,10 @@ import pytest
 from orchestrator.records.queues import QueueRecords
 from shared.errors import ErrorRecord
 from shared.job_metrics import JobMetrics
-from shared.jobs import GenerateImage, JobKind, JobStatus, Queue, TextRead, new_job
+from shared.jobs import GenerateImage, JobKind, JobStatus, Queue, new_job
 from shared.ledger import Ledger
 from shared.metrics import new_registry
+from shared.text_jobs import TextRead
 
 CRASHED = ErrorRecord(code="worker_crashed", message="It crashed.")
 KEY = "0123456789abcdef0123456789abcdef"

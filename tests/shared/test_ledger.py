@@ -6,8 +6,9 @@ import pytest
 
 from orchestrator.records.queues import QueueRecords
 from shared.errors import ErrorRecord, NotFound, Overloaded
-from shared.jobs import GeneratedImage, GenerateImage, JobStatus, Queue, ReadText, new_job
+from shared.jobs import GeneratedImage, GenerateImage, JobStatus, Queue, new_job
 from shared.ledger import UNBOUNDED
+from shared.text_jobs import ReadText
 
 ERROR = ErrorRecord(code="broken", message="It broke.")
 PAINT = GenerateImage(prompt="a cat", seed=7)

@@ -3,8 +3,8 @@
 import re
 from xml.etree import ElementTree
 
-from shared.jobs import TextLine, TextRead, TextWord
 from shared.reading_forms import as_hocr, as_markdown, pairs_of, tables_of
+from shared.text_jobs import TextLine, TextRead, TextWord
 
 
 def line(top: float, *cells: tuple[float, str]) -> TextLine:

@@ -7,7 +7,8 @@ from PIL import Image
 
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
-from shared.jobs import QUEUES, ComposeText, JobStatus, Queue, ReadText, new_job
+from shared.jobs import QUEUES, JobStatus, Queue, new_job
+from shared.text_jobs import ComposeText, ReadText
 from tests.conftest import ListSink
 from tests.services.ocr.pages import PAGE_LINES, png, strip
 from workers.job_run import JobRunner

@@ -11,7 +11,7 @@ from orchestrator.vlm.client import Offer, Sampling, VlmText
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
-from shared.jobs import TextRead
+from shared.text_jobs import TextRead
 
 INSTRUCTION = (
     "Transcribe the text in this picture exactly, line by line. Answer with the text alone, and with nothing else."

@@ -4,7 +4,8 @@ import pytest
 
 from orchestrator.records.leadership import Leadership
 from orchestrator.records.queues import QueueRecords
-from shared.jobs import GenerateImage, JobStatus, Queue, TextRead, new_job
+from shared.jobs import GenerateImage, JobStatus, Queue, new_job
+from shared.text_jobs import TextRead
 
 READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
 

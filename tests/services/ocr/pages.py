@@ -6,7 +6,8 @@ from pathlib import Path
 from PIL import Image
 
 from services.ocr.reader import Reader
-from shared.jobs import Box, TextRead
+from shared.jobs import Box
+from shared.text_jobs import TextRead
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 PAGE = Image.open(FIXTURES / "page.png").convert("RGB")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from services.ocr.reader import Reader, ReadingProgress
-from shared.jobs import TextRead
+from shared.text_jobs import TextRead
 from tests.services.ocr.pages import PAGE, PAGE_LINES, PITCH, png, read, strip
 
 

@@ -11,8 +11,8 @@ from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
 from services.typesetting.typesetter import Composed, compose
 from shared.errors import InvalidRequest
-from shared.jobs import LEGIBLE_CONTRAST, ComposeText, TextRead
 from shared.provenance import XMP_CHUNK, png_with_chunks, text_chunks
+from shared.text_jobs import LEGIBLE_CONTRAST, ComposeText, TextRead
 
 Work = partial(ComposeText, source="0" * 64 + ".png")
 
