@@ -24,6 +24,8 @@ from services.diffusion.retouching import Retouch
 from services.diffusion.settings import DiffusionSettings
 from shared.jobs import EditImage, GenerateImage, Painting
 
+MOST_LAG = 3
+"""Who is more steps behind gets no previews until he has caught up. A preview shows the picture as it is now."""
 PAUSE_S = 0.2
 """Who follows a picture is asked after that long without news whether it still wants it."""
 
@@ -155,7 +157,7 @@ class Painter:
             return
         total = begin.picture.total
         yield Step(done, total)
-        if self.shows_preview(done, total) and begin.picture.step == done:  # who lags behind needs no old ones
+        if self.shows_preview(done, total) and begin.picture.step <= done + MOST_LAG:
             yield Preview(done, self.preview(begin))
 
     def _board(self, key: str) -> Flight:

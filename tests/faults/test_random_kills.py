@@ -19,7 +19,7 @@ PICTURES, STEPS = 8, 12
 
 
 def painting(number):
-    return work(number % PICTURES, "an orange cat", steps=STEPS)
+    return work(number % PICTURES, "an orange cat", steps=STEPS, fresh=True)
 
 
 async def stream_under_kills(driver, kills, asked, *, every_s, at_once):

@@ -69,7 +69,7 @@ def test_a_page_becomes_its_text_character_for_character(system):
 
 
 def test_the_same_seed_is_the_same_picture(system):
-    artifacts = {told(stream(system, DRAW, seed=5, steps=4))[-1]["output"]["artifact"] for _ in range(2)}
+    artifacts = {told(stream(system, DRAW, seed=5, steps=4, fresh=True))[-1]["output"]["artifact"] for _ in range(2)}
     other = told(stream(system, DRAW, seed=6, steps=4))[-1]["output"]["artifact"]
     assert len(artifacts) == 1
     assert other not in artifacts
@@ -124,7 +124,7 @@ def test_leaving_is_not_cancelling(system):
 def test_a_painter_killed_in_mid_step_paints_the_same_picture_after_all(system):
     undisturbed = told(stream(system, DRAW, seed=9, steps=60))[-1]["output"]["artifact"]
     events = []
-    for chunk in stream(system, DRAW, seed=9, steps=60):
+    for chunk in stream(system, DRAW, seed=9, steps=60, fresh=True):
         events += told([chunk])
         if events and events[-1]["type"] == "job_progress" and events[-1]["step"] == 20 and events[-1]["attempt"] == 1:
             os.kill(system.pid("worker-diffusion"), signal.SIGKILL)

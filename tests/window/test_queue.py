@@ -16,7 +16,7 @@ def test_the_queue_page_shows_a_running_job_and_stops_it(visit):
     expect(jobs).to_contain_text("Painting")
     expect(jobs).to_contain_text(f"of {SLOW}")
     expect(page.get_by_role("table", name="Workers").locator("tbody tr")).to_have_count(2)
-    expect(page.get_by_role("table", name="Queues")).to_contain_text("1 of 4")
+    expect(page.get_by_role("table", name="Queues")).to_contain_text("1 of 16")
     page.get_by_role("button", name="Stop Painting").click()
     expect(page.get_by_text("None of your jobs waits or runs.")).to_be_visible()
     expect(card.locator(".state")).to_have_text("The job was stopped.")
@@ -28,14 +28,14 @@ def test_a_job_that_waits_tells_its_place_and_when_it_is_likely_to_be_done(page,
     until_answered(page)  # now it is known how long one takes
     call = {"name": "generate_image", "prompt": "a red apple"}
     body = {"model": "diptych", "input": "x", "background": True, "diptych": {"steps": SLOW, "call": call}}
-    for _ in range(6):
+    for _ in range(18):
         assert httpx.post(f"{system.url}/v1/responses", json=body, timeout=30).status_code == 200
     say(page, "draw an orange cat")
     state = page.locator(".painting .state").last
     expect(state).to_have_text(re.compile(r"Number [123] in the queue, done in about [\d.]+ s"))
     queue = visit.page("/?page=queue")
     jobs = queue.get_by_role("table", name="Your jobs")
-    expect(jobs.locator("tbody tr")).to_have_count(7)
+    expect(jobs.locator("tbody tr")).to_have_count(19)
     expect(jobs.locator("tbody tr").last).to_contain_text("Number 3")
     for job in httpx.get(f"{system.url}/v1/queue", timeout=30).json()["jobs"][:-1]:
         httpx.post(f"{system.url}/v1/jobs/{job['id']}/cancel", timeout=30)
