@@ -53,5 +53,3 @@ async def open_dispatcher(
             await end(reconciling)
     await asyncio.to_thread(leadership.give_up)
     impatient.close()
-    celery.pool.force_close_all()
-    celery.close()

@@ -105,5 +105,4 @@ def redis_client(redis_url):
 def celery(redis_url):
     app = make_celery(redis_url)
     yield app
-    app.pool.force_close_all()
     app.close()
