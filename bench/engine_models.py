@@ -1,4 +1,4 @@
-"""Small painters of random weights for bench.engine, written as diffusers writes pipelines, and their peers' calls."""
+"""Small painters of random weights for bench.engine, written as diffusers writes pipelines."""
 
 import json
 from pathlib import Path
@@ -12,33 +12,8 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import StableDiffusion3Pipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-WIDTH, TOKENS = 32, 16
-
-
-def words(folder: Path) -> CLIPTokenizer:
-    """A tokenizer of single letters."""
-    folder.mkdir(parents=True)
-    letters = [chr(code) for code in range(33, 127)]
-    known = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(known)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    return CLIPTokenizer.from_pretrained(folder, model_max_length=TOKENS)
-
-
-def text_config(vocabulary: int) -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=vocabulary,
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
-        projection_dim=WIDTH,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=TOKENS,
-        bos_token_id=vocabulary - 2,
-        eos_token_id=vocabulary - 1,
-    )
+from tests.services.diffusion.tiny import TEXT_WIDTH, projecting_tower, text_tower, tokenizer
 
 
 def autoencoder(channels: int, stages: int) -> AutoencoderKL:
@@ -56,20 +31,20 @@ def autoencoder(channels: int, stages: int) -> AutoencoderKL:
 def small_unet(home: Path) -> Path:
     """0.8 million parameters, 8 × 8 latents."""
     torch.manual_seed(0)
-    tokenizer = words(home / "words")
+    letters = tokenizer(home / "words")
     unet = UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(32, 56),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=WIDTH,
+        cross_attention_dim=TEXT_WIDTH,
         attention_head_dim=4,
         norm_num_groups=8,
     )
     pipeline = StableDiffusionPipeline(
-        tokenizer=tokenizer,
-        text_encoder=CLIPTextModel(text_config(len(tokenizer))),
+        tokenizer=letters,
+        text_encoder=text_tower(len(letters)),
         scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
         unet=unet,
         vae=autoencoder(4, 4),
@@ -83,7 +58,7 @@ def small_unet(home: Path) -> Path:
 def small_dit(home: Path) -> Path:
     """A diffusion transformer of 2.9 million parameters, 64 tokens a picture."""
     torch.manual_seed(0)
-    tokenizer = words(home / "words")
+    letters = tokenizer(home / "words")
     transformer = SD3Transformer2DModel(
         sample_size=16,
         patch_size=2,
@@ -92,15 +67,15 @@ def small_dit(home: Path) -> Path:
         num_layers=5,
         attention_head_dim=32,
         num_attention_heads=4,
-        joint_attention_dim=2 * WIDTH,
+        joint_attention_dim=2 * TEXT_WIDTH,
         caption_projection_dim=128,
-        pooled_projection_dim=2 * WIDTH,
+        pooled_projection_dim=2 * TEXT_WIDTH,
         pos_embed_max_size=16,
     )
-    towers = [CLIPTextModelWithProjection(text_config(len(tokenizer))) for _ in range(2)]
+    towers = [projecting_tower(len(letters)) for _ in range(2)]
     pipeline = StableDiffusion3Pipeline(
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
+        tokenizer=letters,
+        tokenizer_2=letters,
         tokenizer_3=None,
         text_encoder=towers[0],
         text_encoder_2=towers[1],

@@ -17,7 +17,6 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from transformers import (
-    CLIPTextModelWithProjection,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -25,16 +24,10 @@ from transformers import (
 
 from services.diffusion.loading import LoadedPainter, load
 from services.diffusion.settings import DiffusionSettings
-from tests.services.diffusion.conftest import TEXT_WIDTH, text_tower, tokenizer
+from tests.services.diffusion.tiny import TEXT_WIDTH, projecting_tower, text_tower, tokenizer
 
 T5_WIDTH = 64
 T5_TOKENS = 24
-
-
-def projecting_tower(vocabulary: int) -> CLIPTextModelWithProjection:
-    config = text_tower(vocabulary).config
-    config.projection_dim = TEXT_WIDTH
-    return CLIPTextModelWithProjection(config).eval()
 
 
 def t5_tokenizer() -> T5Tokenizer:
