@@ -32,6 +32,11 @@ def media_type_of(artifact_id: str) -> str:
     return MEDIA_TYPES[artifact_id.rpartition(".")[2]]
 
 
+def artifact_id_of(data: bytes, media_type: str) -> str:
+    """The id that these bytes have in every store."""
+    return f"{hashlib.sha256(data).hexdigest()}.{ENDINGS[media_type]}"
+
+
 class ArtifactStore(Protocol):
     def put(self, data: bytes, media_type: str) -> str:
         """Keep the bytes and return their id; the same bytes again are kept once. Raises StorageFailed."""
@@ -64,7 +69,7 @@ class DirectoryArtifactStore:
         self._folder = folder
 
     def put(self, data: bytes, media_type: str) -> str:
-        artifact_id = f"{hashlib.sha256(data).hexdigest()}.{ENDINGS[media_type]}"
+        artifact_id = artifact_id_of(data, media_type)
         path = self._path(artifact_id)
         if not path.exists():
             try:

@@ -7,8 +7,6 @@ import logging
 
 from celery import Celery, uuid
 
-from shared.jobs import Queue
-
 
 def make_celery(redis_url: str) -> Celery:
     """The app that the orchestrator sends with and the workers consume with."""
@@ -17,7 +15,6 @@ def make_celery(redis_url: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_routes={queue.task: {"queue": queue.value} for queue in Queue},
         worker_prefetch_multiplier=1,
         worker_disable_rate_limits=True,
         worker_send_task_events=False,  # whoever watches, as Flower does, has workers send them while it does
@@ -30,8 +27,6 @@ def make_celery(redis_url: str) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
         },
-        # Sending must fail fast while Redis is away: the reconciler repeats it.
-        task_publish_retry=False,
     )
     for name in ("celery.worker.strategy", "celery.app.trace"):  # two lines for each wake-up, which say nothing of jobs
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -39,7 +34,8 @@ def make_celery(redis_url: str) -> Celery:
 
 
 def send_task(app: Celery, task: str, queue: str, argument: str) -> None:
-    """One message straight on a queue's list. Blocks; raises what the broker's client raises.
+    """One message straight on a queue's list. Blocks; raises what the broker's client raises, at once where Redis is
+    away, for the reconciler repeats it.
 
     `Celery.send_task` takes twice as long: it routes, declares the queue and its exchange, and makes a result.
     """

@@ -7,7 +7,7 @@ import hashlib
 
 from pydantic import ValidationError
 
-from shared.artifacts import ArtifactStore
+from shared.artifacts import ArtifactStore, artifact_id_of
 from shared.errors import NotFound
 from shared.jobs import EditImage, GeneratedImage, GenerateImage
 
@@ -21,13 +21,12 @@ class KeptPictures:
         """`painter`: what tells it from all that paint otherwise."""
         self._store = store
         self._name = f"painted-{hashlib.sha256(painter.encode()).hexdigest()[:32]}"
-        self.hits = 0
 
     def find(self, work: GenerateImage | EditImage) -> GeneratedImage | None:
         """What came of the same request, where its pictures are still there and nobody asks for a fresh one."""
         if work.fresh:
             return None
-        known = self._store.derived(self._request_id(work), self._name)
+        known = self._store.derived(artifact_id_of(_request(work), MEDIA_TYPE), self._name)
         if known is None:
             return None
         try:
@@ -36,12 +35,13 @@ class KeptPictures:
                 self._store.get(artifact)
         except (ValidationError, NotFound):
             return None
-        self.hits += 1
         return found.model_copy(update={"kept": True})
 
     def keep(self, work: GenerateImage | EditImage, image: GeneratedImage) -> None:
         """Remember what came of a request."""
-        self._store.derive(self._request_id(work), self._name, image.model_dump_json().encode())
+        request = self._store.put(_request(work), MEDIA_TYPE)
+        self._store.derive(request, self._name, image.model_dump_json().encode())
 
-    def _request_id(self, work: GenerateImage | EditImage) -> str:
-        return self._store.put(work.model_dump_json(exclude={"fresh"}).encode(), MEDIA_TYPE)
+
+def _request(work: GenerateImage | EditImage) -> bytes:
+    return work.model_dump_json(exclude={"fresh"}).encode()

@@ -33,8 +33,8 @@ class WorkerMetrics(JobMetrics):
             registry=self.registry,
         )
 
-    def batch_stepped(self, rows: int, _seconds: float) -> None:
-        """The painter's engine has done a step of a batch."""
+    def batch_stepped(self, rows: int) -> None:
+        """The painter's engine does a step of a batch."""
         self._rows.observe(rows)
 
     def step_took(self, seconds: float) -> None:

@@ -60,8 +60,7 @@ class Known(BaseModel):
 class Capacities:
     """Those of one device, in a file. May be used from several threads; one measures at a time."""
 
-    def __init__(self, file: Path | None) -> None:
-        """`file`: None keeps them in memory only."""
+    def __init__(self, file: Path) -> None:
         self._file = file
         self._measuring = threading.Lock()
         self._known = self._read()
@@ -87,7 +86,7 @@ class Capacities:
             return self._known.threads[key]
 
     def _read(self) -> "Known":
-        if self._file is not None and self._file.exists():
+        if self._file.exists():
             try:
                 return Known.model_validate_json(self._file.read_bytes())
             except ValidationError:
@@ -95,8 +94,6 @@ class Capacities:
         return Known()
 
     def _write(self) -> None:
-        if self._file is None:
-            return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self._file.parent, prefix=".new-", delete=False) as file:
             file.write(self._known.model_dump_json(indent=1))

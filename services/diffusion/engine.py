@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 import torch
@@ -24,8 +24,8 @@ QUANTUM = 4
 LATE = "The picture took longer than it may. Ask for fewer steps or a smaller picture."
 log = logging.getLogger(__name__)
 
-Watch = Callable[[int, float], None]
-"""Is told the rows of each step's batch, and how many seconds it took."""
+Watch = Callable[[int], None]
+"""Is told the rows of each step's batch."""
 
 
 class Ticket:
@@ -100,10 +100,6 @@ class Group:
         self.waiting: DeficitRoundRobin[Ticket] = DeficitRoundRobin(QUANTUM)
         self._batch: Batch | None = None
 
-    @property
-    def rows(self) -> int:
-        return sum(ticket.picture.rows for ticket in self.running)
-
     def settle(self) -> None:
         """Before a step: let go whom nobody waits for or who is late, and let in as many as fit."""
         now = time.time()
@@ -113,8 +109,7 @@ class Group:
         staying = [ticket for ticket in self.running if not ticket.left]
         while (ticket := self.waiting.take()) is not None:
             picture = ticket.picture
-            rows = sum(other.picture.rows for other in staying) + picture.rows
-            if staying and rows > picture.most_rows:
+            if staying and rows_of(staying) + picture.rows > picture.most_rows:
                 self.waiting.give_back(ticket.owner, ticket, _cost(ticket))
                 break
             staying.append(ticket)
@@ -188,11 +183,9 @@ class Engine:
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
-            began = time.perf_counter()
-            rows = group.rows
-            self._step(group)
             if self._watch is not None:
-                self._watch(rows, time.perf_counter() - began)
+                self._watch(rows_of(group.running))
+            self._step(group)
 
     def _next_group(self) -> Group | None:
         """The group whose turn it is, ready for a step; waits for one. None: the engine is closed."""
@@ -226,6 +219,11 @@ class Engine:
         """It may have been memory that was short."""
         with contextlib.suppress(RuntimeError):
             torch.cuda.empty_cache()
+
+
+def rows_of(tickets: Iterable[Ticket]) -> int:
+    """In a batch."""
+    return sum(ticket.picture.rows for ticket in tickets)
 
 
 def fail(ticket: Ticket, error: Exception) -> None:

@@ -63,8 +63,7 @@ class Painters:
                 self._changed.notify_all()
 
     def _loaded(self, name: str) -> Painter:
-        assert self._settings.diffusion_models is not None  # noqa: S101 - names() found it there
-        folder = self._settings.diffusion_models / name
+        folder = self._folder_of(name)
         self._make_room(folder)
         if (there := self._others.get(name)) is not None:  # loaded by another thread while this one waited
             return there
@@ -86,7 +85,7 @@ class Painters:
             raise JobFailed(
                 f"The painter {folder.name} needs {wanted // 10**6} MB of memory, and {budget // 10**6} MB are allowed."
             )
-        while sum(map(self._bytes_of, self._others)) + wanted > budget:
+        while sum(weight_bytes(self._folder_of(name)) for name in self._others) + wanted > budget:
             idle = next((name for name in self._others if not self._users.get(name)), None)
             if idle is None:
                 self._changed.wait()
@@ -94,6 +93,6 @@ class Painters:
                 log.info("the painter %s makes room for %s", idle, folder.name)
                 self._others.pop(idle).close()
 
-    def _bytes_of(self, name: str) -> int:
-        assert self._settings.diffusion_models is not None  # noqa: S101 - it was loaded from there
-        return weight_bytes(self._settings.diffusion_models / name)
+    def _folder_of(self, name: str) -> Path:
+        assert self._settings.diffusion_models is not None  # noqa: S101 - names() found it there
+        return self._settings.diffusion_models / name
