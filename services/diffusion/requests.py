@@ -80,7 +80,7 @@ def begun(
         schedule=schedule,
         prompt=prompt,
         guidance_scale=plan.guidance_scale,
-        latents=latents,
+        first=latents,
         generator=generator,
         most_rows=most_rows(capacity, 2 if prompt.guided else 1, work, exact=exact),
         held=held,
