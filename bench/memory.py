@@ -1,7 +1,8 @@
 """`python -m bench.memory`: what memory and Redis hold under a steady load, and when nothing is asked.
 
 The real system with its embedded models is asked for pictures and words without a pause, then left alone. Each
-minute: the memory that each part has for itself (USS; shared pages move with other processes' fortunes), and the keys of Redis that have neither a lifetime nor a length.
+minute: the memory that each part has for itself (USS; shared pages move with other processes' fortunes), and the keys
+of Redis that have neither a lifetime nor a length.
 """
 
 import argparse
