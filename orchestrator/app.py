@@ -45,6 +45,7 @@ from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
+from orchestrator.records.ended_jobs import EndedJobs
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.queues import QueueRecords
@@ -107,6 +108,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             redis=client,
             dispatcher=dispatcher,
             queues=QueueRecords(engine),
+            ended_jobs=EndedJobs(engine),
             vlm=MeasuredVlm(vlm, counted.vlm, settings.vlm_url),
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,

@@ -17,6 +17,7 @@ from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.recording import Recorded
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
+from orchestrator.records.ended_jobs import EndedJobs
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.queues import QueueRecords
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
@@ -40,6 +41,7 @@ class Services:
     redis: redis.asyncio.Redis
     dispatcher: JobDispatcher
     queues: QueueRecords
+    ended_jobs: EndedJobs
     vlm: VisionLanguageModel
     links: Links
     uploads: Uploads

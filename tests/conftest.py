@@ -20,6 +20,7 @@ from orchestrator.links import Links
 from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
+from orchestrator.records.ended_jobs import EndedJobs
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.queues import QueueRecords
@@ -180,6 +181,7 @@ def make_services(
             redis=None,
             dispatcher=served_by,
             queues=QueueRecords(engine),
+            ended_jobs=EndedJobs(engine),
             vlm=vlm,
             links=links,
             uploads=uploads,

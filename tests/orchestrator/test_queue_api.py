@@ -23,11 +23,12 @@ ONE, TWO = ({"Authorization": f"Bearer {key}"} for key in ("one", "two"))
 
 
 @pytest.fixture
-def house(make_services, redis_url, redis_client):
+async def house(make_services, redis_url, redis_client):
     """With a painter that lives, and two keys."""
     announce(redis_client, this_worker(Queue.DIFFUSION, "painter", "cpu", slots=2))
     services = make_services(ScriptedVlm([]), api_key="one,two", max_queued=7)
-    return dataclasses.replace(services, redis=redis.asyncio.Redis.from_url(redis_url))
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        yield dataclasses.replace(services, redis=client)
 
 
 @pytest.fixture
@@ -52,7 +53,6 @@ async def test_a_queue_tells_what_waits_and_only_ones_own_jobs(client_for, house
         (worker,) = (await client.get("/v1/workers", headers=TWO)).json()["data"]
         others = (await client.get("/v1/queue", headers=TWO)).json()
         assert (await client.get("/v1/queue")).status_code == 401
-    await house.redis.aclose()
     painting = next(queue for queue in told["data"] if queue["queue"] == "diffusion")
     assert (painting["waiting"], painting["running"], painting["workers"], painting["slots"]) == (2, 1, 1, 2)
     assert painting["run_s"] > 0
@@ -84,7 +84,6 @@ async def test_top_shows_what_the_api_tells(client_for, house, submit):
     async with client_for(services=house) as client:
         paths = ("/v1/queue", "/v1/workers")
         routes = {path: httpx.Response(200, json=(await client.get(path, headers=ONE)).json()) for path in paths}
-    await house.redis.aclose()
     text, answered = printed(answering(routes))
     assert answered
     for shown in ("diffusion", "painter", job_id, "0 of 2"):
@@ -113,3 +112,29 @@ async def test_a_running_job_tells_its_step_to_those_who_do_not_follow_it(
         jobs = {job["id"]: job for job in (await client.get("/v1/queue", headers=ONE)).json()["jobs"]}
     assert (jobs[job_id]["step"], jobs[job_id]["total"]) == (3, 20)
     assert (jobs[waiting]["step"], jobs[waiting]["total"]) == (None, None)
+
+
+async def test_jobs_that_have_ended_are_listed_to_their_owner_page_by_page(client_for, house, ledger, submit):
+    first, second, foreign, waiting = submit("one"), submit("one"), submit("two"), submit("one")
+    for job_id in (first, second, foreign):
+        ledger.cancel(job_id)
+    async with client_for(services=house) as client:
+        told = (await client.get("/v1/jobs?limit=1", headers=ONE)).json()
+        rest = (await client.get(f"/v1/jobs?limit=1&after={told['last_id']}", headers=ONE)).json()
+        oldest = (await client.get("/v1/jobs?status=ended&order=asc", headers=ONE)).json()
+        others = (await client.get("/v1/jobs", headers=TWO)).json()
+        refused = [
+            (await client.get(f"/v1/jobs?{query}", headers=ONE)).status_code
+            for query in (f"after={foreign}", f"after={waiting}", "limit=0", "limit=101", "status=running", "order=up")
+        ]
+        assert (await client.get("/v1/jobs")).status_code == 401
+    assert ([job["id"] for job in told["data"]], told["has_more"]) == ([second], True)
+    assert ([job["id"] for job in rest["data"]], rest["has_more"]) == ([first], False)
+    assert [job["id"] for job in oldest["data"]] == [first, second]
+    assert (oldest["first_id"], oldest["last_id"], oldest["object"]) == (first, second, "list")
+    assert [job["id"] for job in others["data"]] == [foreign]
+    shown = told["data"][0]
+    assert (shown["kind"], shown["status"], shown["run_s"]) == ("generate_image", "cancelled", None)
+    assert 0 <= shown["wait_s"] < 60
+    assert "input" not in shown
+    assert refused == [404, 404, 400, 400, 400, 400]
