@@ -12,7 +12,7 @@ from orchestrator.records.queues import QueueRecords, Standing
 from orchestrator.waking import Waker
 from shared.errors import WorkerUnavailable
 from shared.event_log import EventReader
-from shared.events import JobEvent, JobFailed, JobFinished, JobLine, JobPreview, JobProgress, JobQueued, JobStarted
+from shared.events import AttemptEvent, JobEvent, JobFailed, JobFinished, JobQueued
 from shared.jobs import Job, JobStatus
 from shared.ledger import Ledger
 from shared.process_log import add_names
@@ -84,7 +84,7 @@ class CeleryJobDispatcher:
         attempt, shown = 0, None
         while True:
             event = await news.get()
-            if isinstance(event, JobStarted | JobProgress | JobPreview | JobLine):
+            if isinstance(event, AttemptEvent):
                 if event.attempt >= attempt:  # what a worker that lost its lease still says is not shown
                     attempt = event.attempt
                     yield event

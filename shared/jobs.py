@@ -115,6 +115,8 @@ class GeneratedImage(Frozen):
     guidance_scale: float
     strength: float | None = None
     """Of an edit."""
+    noise: tuple[float, ...] = ()
+    """The share of the picture's variance that was noise, before each step and after the last one."""
     model: str
     seconds: float
     """Time in the painter: text encoding, all steps, decoding."""

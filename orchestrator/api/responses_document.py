@@ -85,8 +85,8 @@ class ImageGenerationCall(Answered):
     error: ToolError | None = None
     diptych: dict[str, Any] | None = None
     """Where the request has a `diptych` object: the response whose events show how it was painted, the arguments as
-    the VLM wrote them, a link to the picture that is edited; and once it is done a link to it, seed, steps, native size
-    and more."""
+    the VLM wrote them, a link to the picture that is edited; and once it is done a link to it, seed, steps, `noise`
+    (the share of its variance that was noise, before each step and after the last one), native size and more."""
 
 
 class HostedCall(Answered):

@@ -1,5 +1,6 @@
 """The window for everybody: keyboard alone, a phone, either theme, less motion; axe-core finds nothing to mend."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,10 @@ def test_the_models_patches_are_drawn_over_a_picture_that_was_sent(page):
     expect(seen.locator("line")).to_have_count(14)
     how = page.locator(".how").first
     expect(how.locator("code")).to_have_text('generate_image(prompt: "an orange cat in a cardboard box")')
-    expect(how.locator(".steps")).to_have_attribute("aria-label", "Step 20 of 20")
+    schedule = how.locator(".schedule svg")
+    expect(schedule).to_have_attribute("aria-label", "Noise schedule of 20 steps. After step 20, 0 % of it is noise.")
+    page.get_by_role("slider", name="From static to picture").press("Home")
+    expect(schedule).to_have_attribute("aria-label", re.compile(r"After step 4, [5-9]\d % of it is noise"))
 
 
 def test_a_phone_shows_one_column_and_nothing_is_wider_than_it(visit_with):
