@@ -1,0 +1,22 @@
+/** Tables of jobs and what stands in them. */
+
+import { h } from "./dom.js";
+
+const KINDS = { generate_image: "Painting", edit_image: "Changing a picture", read_text: "Reading", compose_text: "Setting text" };
+
+export const kindOf = (kind) => KINDS[kind] ?? kind;
+
+/** With the name that the element of that id gives it. */
+export function table(title, names, body) {
+  return h("div", { class: "wide" }, h("table", { "aria-labelledby": title },
+    h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))), body));
+}
+
+export function row(values) {
+  return h("tr", {}, values.map((value) => h("td", {}, value instanceof Node ? value : String(value ?? "–"))));
+}
+
+export function seconds(value) {
+  if (value === null || value === undefined) return "–";
+  return value < 10 ? `${value.toFixed(1)} s` : value < 120 ? `${Math.round(value)} s` : `${Math.round(value / 60)} min`;
+}
