@@ -39,9 +39,12 @@ export function perFrame() {
 /** Waits; ends early when the network comes back, or the signal aborts (then it throws). */
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw signal.reason;
     const timer = setTimeout(done, milliseconds);
-    function done() { clearTimeout(timer); removeEventListener("online", done); resolve(); }
+    const end = () => { clearTimeout(timer); removeEventListener("online", done); signal?.removeEventListener("abort", stop); };
+    function done() { end(); resolve(); }
+    function stop() { end(); reject(signal.reason); }
     addEventListener("online", done);
-    signal?.addEventListener("abort", () => { done(); reject(signal.reason); }, { once: true });
+    signal?.addEventListener("abort", stop);
   });
 }

@@ -55,8 +55,9 @@ export class Sidebar {
     const row = h("li", { "aria-current": current ? "page" : null },
       h("a", { href: `?conversation=${entry.id}`, "data-go": true, "data-mark": entry.id, title }, title),
       entry.running_response_id ? h("span", { class: "runs", role: "img", "aria-label": "An answer is being given" }) : null,
-      button("✎", () => this.rename(entry, row, title), { class: "quiet", "aria-label": `Rename ${title}`, title: "Rename", "data-mark": `rename-${entry.id}` }),
-      button("✕", () => this.remove(entry, title), { class: "quiet", "aria-label": `Delete ${title}`, title: "Delete", "data-mark": `delete-${entry.id}` }));
+      h("span", { class: "row" },
+        button("✎", () => this.rename(entry, row, title), { class: "quiet", "aria-label": `Rename ${title}`, title: "Rename", "data-mark": `rename-${entry.id}` }),
+        button("✕", () => this.remove(entry, title), { class: "quiet", "aria-label": `Delete ${title}`, title: "Delete", "data-mark": `delete-${entry.id}` })));
     return row;
   }
 
