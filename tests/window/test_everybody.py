@@ -1,25 +1,16 @@
 """The window for everybody: keyboard alone, a phone, either theme, less motion; axe-core finds nothing to mend."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.window.axe import violations
 from tests.window.conftest import ROOT
 from tests.window.saying import DRAW, say, until_answered
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 PAGE = ROOT / "tests" / "fixtures" / "page.png"
 PHONE = {"viewport": {"width": 375, "height": 720}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-
-
-def violations(page):
-    """What axe-core complains of, as rule and places."""
-    page.evaluate(AXE)  # past the page's own policy, as a debugger does
-    shown = "document.querySelector('dialog[open]') ?? document"  # all else is inert while one is open
-    found = page.evaluate(f"axe.run({shown}, {{ resultTypes: ['violations'] }})")["violations"]
-    return [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found]
 
 
 def full(page):

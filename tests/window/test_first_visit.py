@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.integration.conftest import running
+from tests.window.axe import violations
 from tests.window.saying import DRAW, fact, paint_slowly, say, until_answered
 
 KEY = "key-of-this-test"
@@ -147,6 +148,17 @@ def test_a_key_is_asked_for_once_where_one_is_set(visit_with, tmp_path):
         page.get_by_role("button", name="Use this key").click()
         say(page, DRAW)
         expect(page.locator(".painting .state")).to_have_text("Done")
-        again = visit.page()
-        expect(again.get_by_label("Your message")).to_be_focused()
-        assert again.locator("dialog").count() == 0
+        page.reload()
+        expect(page.get_by_label("Your message")).to_be_focused()
+        another = visit.page()  # a key that is not to be remembered is this tab's
+        another.get_by_label("API key").fill(KEY)
+        another.get_by_label("Remember it on this device").check()
+        another.get_by_role("button", name="Use this key").click()
+        expect(another.get_by_label("Your message")).to_be_focused()
+        third = visit.page()
+        expect(third.get_by_label("Your message")).to_be_focused()
+        assert violations(third) == []
+        third.get_by_role("button", name="Forget the key").click()
+        expect(third.get_by_label("API key")).to_be_visible()
+        assert violations(third) == []
+        assert another.evaluate("localStorage.getItem('diptych.key')") is None
