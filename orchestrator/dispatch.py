@@ -13,7 +13,7 @@ from orchestrator.waking import Waker
 from shared.errors import WorkerUnavailable
 from shared.event_log import EventReader
 from shared.events import AttemptEvent, JobEvent, JobFailed, JobFinished, JobQueued
-from shared.jobs import Job, JobStatus
+from shared.jobs import Job, JobStatus, Queue
 from shared.ledger import Ledger
 from shared.process_log import add_names
 from shared.tracing import traceparent
@@ -31,6 +31,10 @@ class JobDispatcher(Protocol):
             Overloaded: too many jobs of its owner wait.
             WorkerUnavailable: no worker of its kind appeared in time; the job has been ended.
         """
+        ...
+
+    async def is_served(self, queue: Queue) -> bool:
+        """Whether a worker of the queue is there now."""
         ...
 
 
@@ -69,6 +73,9 @@ class CeleryJobDispatcher:
             news.put_nowait(standing)
             async for event in self._follow(job, news):
                 yield event
+
+    async def is_served(self, queue: Queue) -> bool:
+        return await self._watch.is_served(queue)
 
     def _submit(self, job: Job) -> Standing:
         own = {"reply_to": self._events.stream, "trace": traceparent()}
@@ -118,6 +125,9 @@ class InProcessDispatcher:
     def __init__(self, ledger: Ledger, work: Callable[[str, Callable[[JobEvent], None]], None]) -> None:
         """`work(job_id, emit)` blocks until the job has ended in the ledger, as a worker's runner does."""
         self._ledger, self._work = ledger, work
+
+    async def is_served(self, queue: Queue) -> bool:
+        return True
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         own = {"reply_to": "here", "trace": traceparent()}

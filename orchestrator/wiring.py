@@ -14,6 +14,7 @@ from orchestrator.files import Files
 from orchestrator.journal import Journal
 from orchestrator.links import Links
 from orchestrator.metrics import OrchestratorMetrics
+from orchestrator.planner import Planner
 from orchestrator.recording import Recorded
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
@@ -43,6 +44,7 @@ class Services:
     queues: QueueRecords
     ended_jobs: EndedJobs
     vlm: VisionLanguageModel
+    planner: Planner
     links: Links
     uploads: Uploads
     files: Files

@@ -195,11 +195,34 @@ class InputItemList(Answered):
     has_more: bool
 
 
+class PictureText(Answered):
+    """Heights are those of a capital letter, in pixels. All of them are null where the picture could not be looked at,
+    or the VLM's reading was never measured; the note says which."""
+
+    image: str
+    """Its handle."""
+    lines: int | None
+    """Lines of text that were found in it."""
+    unresolved_lines: int | None
+    """Those that the VLM does not read by itself: OCR reads them before it answers."""
+    smallest_px: float | None
+    """Of the smallest line, in the picture; null where there is no text, as the next one."""
+    seen_px: float | None
+    """The same line as the VLM sees it, after its own resizing."""
+    needed_px: int | None
+    """From which on the VLM reads; null where it reads nothing, however large."""
+    note: str
+    """The same in a sentence, for people."""
+
+
 class CountedTokensDetails(Answered):
     """An extension."""
 
     image_tokens: int
     """The part of them that are pictures; 0 where the VLM's server does not tell it."""
+
+    images: list[PictureText]
+    """What the VLM resolves of the text in each picture that a person brought."""
 
 
 class InputTokens(Answered):
