@@ -6,6 +6,7 @@ Arithmetic. Does not know how the lines were found, nor what is done about it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.job_base import Box
 from shared.reading_profile import ReadingProfile
 from shared.text_places import TextPlaces
 
@@ -35,6 +36,11 @@ class PicturePlan:
     def unresolved(self) -> int:
         """Lines that the VLM does not read by itself."""
         return sum(not self.profile.resolves(height) for height in self.seen) if self.profile else 0
+
+    @property
+    def unresolved_boxes(self) -> tuple[Box, ...]:
+        """Around them: they are the smallest."""
+        return self.places.boxes[: self.unresolved] if self.places else ()
 
     @property
     def note(self) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from shared.job_base import ArtifactId, Frozen, JobKind
+from shared.job_base import ArtifactId, Box, Frozen, JobKind
 
 KEPT_AS = "text-places-1"
 """Under which name the result is kept beside its picture. Another way of finding takes another number."""
@@ -21,6 +21,8 @@ class TextPlaces(Frozen):
     kind: Literal[JobKind.FIND_TEXT] = JobKind.FIND_TEXT
     heights: tuple[float, ...]
     """Of a capital letter in each line, about, in pixels of the picture; rising."""
+    boxes: tuple[Box, ...] = ()
+    """Around those lines, in the same order."""
     width: int
     height: int
     engine: str

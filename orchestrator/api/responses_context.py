@@ -47,8 +47,10 @@ def _picture_text(handle: str, plan: PicturePlan) -> dict[str, Any]:
     known, seen = plan.places is not None and plan.profile is not None, plan.seen
     return {
         "image": handle,
+        "size": list(plan.size),
         "lines": len(seen) if known else None,
         "unresolved_lines": plan.unresolved if known else None,
+        "unresolved_boxes": [list(box) for box in plan.unresolved_boxes] if known else None,
         "smallest_px": plan.places.heights[0] if plan.places and seen else None,
         "seen_px": seen[0] if seen else None,
         "needed_px": plan.profile.ocr_below_px if plan.profile else None,

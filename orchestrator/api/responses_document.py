@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api import sse
 from orchestrator.pictures import Format
+from shared.job_base import Box
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
@@ -196,15 +197,19 @@ class InputItemList(Answered):
 
 
 class PictureText(Answered):
-    """Heights are those of a capital letter, in pixels. All of them are null where the picture could not be looked at,
-    or the VLM's reading was never measured; the note says which."""
+    """Heights are those of a capital letter, in pixels. What was found is null where the picture could not be looked
+    at, or the VLM's reading was never measured; the note says which."""
 
     image: str
     """Its handle."""
+    size: tuple[int, int]
+    """Its width and height in pixels."""
     lines: int | None
     """Lines of text that were found in it."""
     unresolved_lines: int | None
     """Those that the VLM does not read by itself: OCR reads them before it answers."""
+    unresolved_boxes: list[Box] | None
+    """Around them: left, top, right, bottom in pixels of the picture."""
     smallest_px: float | None
     """Of the smallest line, in the picture; null where there is no text, as the next one."""
     seen_px: float | None

@@ -58,6 +58,7 @@ async def test_each_picture_is_told_with_what_the_model_resolves_in_it(sdk_for, 
     assert (small["image"], small["lines"], small["unresolved_lines"]) == ("image_1", LINES, LINES)
     assert small["seen_px"] == small["smallest_px"] == pytest.approx(7, abs=2)
     assert small["needed_px"] == 10
+    assert (small["size"], len(small["unresolved_boxes"]), large["unresolved_boxes"]) == ([512, 512], LINES, [])
     assert small["note"] == "The model does not resolve 4 of 4 lines: OCR reads them."
     assert (large["lines"], large["unresolved_lines"]) == (LINES, 0)
     assert (empty["lines"], empty["unresolved_lines"], empty["seen_px"]) == (0, 0, None)
@@ -76,7 +77,7 @@ async def test_a_picture_is_looked_at_once(sdk_for, reading, profiled, ledger, m
 async def test_of_a_model_that_was_not_measured_nothing_is_claimed(sdk_for, reading):
     async with sdk_for(COUNTED, served_by=reading) as client:
         (image,) = await told(client, make_page(0, 7).png)
-    assert {name for name, value in image.items() if value is not None} == {"image", "note"}
+    assert {name for name, value in image.items() if value is not None} == {"image", "size", "note"}
     assert "./diptych profile-vlm" in image["note"]
 
 

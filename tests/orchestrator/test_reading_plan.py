@@ -10,7 +10,8 @@ AS_IT_IS = ((512, 1024), (1024, 4096), (2048, 4096))
 
 
 def plan(*heights, size=(512, 512), reads_from=10, seen=AS_IT_IS):
-    places = TextPlaces(heights=heights, width=size[0], height=size[1], engine="quick", seconds=0)
+    boxes = tuple((0, number, 9, number + 1) for number in range(len(heights)))
+    places = TextPlaces(heights=heights, boxes=boxes, width=size[0], height=size[1], engine="quick", seconds=0)
     return PicturePlan(size, places, seeing(*seen, reads_from=reads_from))
 
 
@@ -25,6 +26,7 @@ def plan(*heights, size=(512, 512), reads_from=10, seen=AS_IT_IS):
 )
 def test_lines_count_as_high_as_the_model_sees_them(made, seen, unresolved):
     assert (made.seen, made.unresolved) == (seen, unresolved)
+    assert made.unresolved_boxes == tuple((0, number, 9, number + 1) for number in range(unresolved))
 
 
 @pytest.mark.parametrize(

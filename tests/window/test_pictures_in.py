@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.conftest import png
+from tests.window.axe import violations
 from tests.window.conftest import ROOT
 from tests.window.saying import say, until_answered
 
@@ -65,6 +66,21 @@ def test_several_files_are_attached_and_one_is_taken_away_again(page, tmp_path):
     expect(page.locator(".turn.user img")).to_have_count(1)
     until_answered(page)
     expect(attached(page)).to_have_count(0)
+
+
+def test_text_that_is_too_small_for_the_model_is_marked_before_it_is_sent(page):
+    choose(page, PAGE)
+    expect(attached(page)).to_contain_text(
+        f"The model does not resolve {len(TEXT)} of {len(TEXT)} lines: OCR reads them."
+    )
+    marks = attached(page).locator("svg rect.marked")
+    expect(marks).to_have_count(len(TEXT))
+    thumbnail = attached(page).locator("img").bounding_box()
+    for number in (0, len(TEXT) - 1):
+        mark = marks.nth(number).bounding_box()
+        assert thumbnail["x"] <= mark["x"] < mark["x"] + mark["width"] <= thumbnail["x"] + thumbnail["width"] + 1
+        assert thumbnail["y"] <= mark["y"] < mark["y"] + mark["height"] <= thumbnail["y"] + thumbnail["height"] + 1
+    assert violations(page) == []
 
 
 def test_what_is_no_picture_is_refused_before_it_is_sent(page, tmp_path):

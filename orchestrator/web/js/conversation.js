@@ -11,6 +11,7 @@ import { Log } from "./log.js";
 import { userTurn } from "./message.js";
 
 const PAGE = 50;
+const drafts = new Map(); // what was typed in conversations that were left, until a reload
 
 export class ConversationPage {
   /** `onmade(id)`: it begins to exist; `onchange()`: something began or ended in it; `onlost()`: it is not there. */
@@ -24,17 +25,19 @@ export class ConversationPage {
       onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop(), conversation: () => this.id,
     });
     this.element = h("div", { class: "page" }, this.log.element, this.composer.element);
+    this.composer.takeDrops(this.element);
     this.log.element.addEventListener("wish", (event) => this.wish(event.detail));
     this.log.element.addEventListener("use", ({ detail }) => this.composer.use(detail.name, detail.source));
     if (id === null) this.log.invite((text) => this.composer.put(text));
   }
 
   begin() {
-    this.composer.field.focus();
+    this.composer.put(drafts.get(this.id) ?? "");
     if (this.id !== null) this.catchUp();
   }
 
   close() {
+    drafts.set(this.id, this.composer.field.value);
     this.leaving.abort(new DOMException("left", "AbortError"));
   }
 
@@ -136,7 +139,8 @@ export class ConversationPage {
 
   async ended(response, answer, again) {
     if (["completed", "incomplete"].includes(response.status)) {
-      this.log.newest = response.output.at(-1)?.id ?? this.log.newest;
+      const last = response.output.at(-1) ?? (await this.get(`responses/${response.id}/input_items?limit=1`)).data[0];
+      this.log.newest = last.id;
       return;
     }
     if (again) answer.note.append(button("Try again", again));

@@ -21,6 +21,22 @@ export function announce(sentence) {
   document.querySelector("#announcement").textContent = sentence;
 }
 
+/** To the clipboard; also where the page did not come by HTTPS and browsers have no better way. */
+export async function copy(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = h("textarea", { class: "unseen", readonly: true });
+  field.value = text;
+  const before = document.activeElement;
+  (before.closest("dialog") ?? document.body).append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  before.focus();
+}
+
 /** What is wrong with the connection or the house, in the bar; empty when all is well. */
 export function notice(sentence) {
   const place = document.querySelector("#notice");

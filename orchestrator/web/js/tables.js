@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const KINDS = { generate_image: "Painting", edit_image: "Changing a picture", read_text: "Reading", compose_text: "Setting text" };
+const KINDS = { generate_image: "Painting", edit_image: "Changing a picture", read_text: "Reading", find_text: "Looking for text", compose_text: "Setting text" };
 
 export const kindOf = (kind) => KINDS[kind] ?? kind;
 

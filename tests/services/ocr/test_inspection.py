@@ -22,6 +22,10 @@ def test_capitals_are_as_high_as_they_were_drawn(reader, height):
         middle = sorted(inspected.heights)[LINES // 2]
         assert middle == pytest.approx(height, abs=max(2.0, 0.15 * height))
         assert list(inspected.heights) == sorted(inspected.heights)
+        for (left, top, right, bottom), capital in zip(inspected.boxes, inspected.heights, strict=True):
+            assert right - left > bottom - top > capital
+            assert -5 < left < right < inspected.width + 5
+            assert -5 < top < bottom < inspected.height + 5
 
 
 def test_pictures_of_things_hold_no_text(reader):
