@@ -4,6 +4,7 @@ import { deeds } from "./deeds.js";
 import { announce, button, h, perFrame } from "./dom.js";
 import { Filmstrip, frameOf, framesOf } from "./filmstrip.js";
 import { HowPainted } from "./how.js";
+import { provenance } from "./provenance.js";
 
 const TITLES = { generate: "Painting", edit: "Changing a picture" };
 
@@ -92,6 +93,7 @@ export class PaintingView {
     this.say("Done");
     this.below.replaceChildren(deeds(item));
     this.roll(last);
+    if (item.output_format === "png") this.element.append(provenance(item.result));
     this.facts.replaceChildren(...facts(item).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
