@@ -51,9 +51,9 @@ def inspect(models: OcrModels, png: bytes, max_pixels: int) -> Inspected:
     return Inspected(heights, boxes, *opened.size, time.perf_counter() - started)
 
 
-def lines_among(models: OcrModels, image: Pixels, quads: Quads) -> list[tuple[float, Pixels]]:
+def lines_among(models: OcrModels, image: Pixels, quads: Quads) -> list[tuple[float, Quads]]:
     """The shorter sides, in pixels, of those boxes that are text, with the boxes."""
-    found: list[tuple[float, Pixels]] = []
+    found: list[tuple[float, Quads]] = []
     looked_at = 0
     for quad in quads:
         short, long = sorted(float(np.linalg.norm(quad[corner] - quad[0])) for corner in (1, 3))
