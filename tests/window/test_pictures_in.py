@@ -124,3 +124,30 @@ def test_a_pdf_is_read_too(page, tmp_path):
     say(page, "what does this say?")
     expect(page.locator(".reading").first.locator(".lines li").first).to_contain_text("Harbour & Vale Instruments")
     until_answered(page)
+
+
+def test_more_pictures_than_a_conversation_holds_are_refused_in_words_and_can_be_taken_away(page, tmp_path):
+    files = [tmp_path / f"{number}.png" for number in range(17)]
+    for number, file in enumerate(files):
+        file.write_bytes(png(32 + number, 32))
+    choose(page, *files)
+    expect(attached(page)).to_have_count(17)
+    expect(page.get_by_role("button", name="Send")).to_be_in_viewport()
+    expect(page.locator(".cost")).to_contain_text("at most 16 images")
+    page.get_by_role("button", name="Remove 3.png").click()
+    expect(page.locator(".cost")).to_contain_text("tokens in all")
+
+
+def test_cells_of_a_table_are_pasted_as_their_text(page):
+    page.get_by_label("Your message").focus()
+    taken = page.evaluate(
+        """() => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File(["x"], "cells.png", { type: "image/png" }));
+          transfer.setData("text/plain", "1\\t2");
+          const paste = new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+          return !document.querySelector("#message").dispatchEvent(paste);
+        }"""
+    )
+    assert not taken
+    expect(attached(page)).to_have_count(0)

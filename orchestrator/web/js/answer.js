@@ -64,6 +64,6 @@ export class Answer {
   say(words, manner = "", ...actions) {
     this.note.className = `note ${manner}`;
     this.note.hidden = !words;
-    this.note.replaceChildren(h("span", {}, words), ...actions);
+    this.note.replaceChildren(h("span", {}, words), ...actions.filter(Boolean));
   }
 }

@@ -43,6 +43,14 @@ export class Composer {
     this.field.focus();
   }
 
+  /** The parts of a message that was not sent. */
+  restore(parts) {
+    for (const { type, text, image_url: picture, filename, file_data: file } of parts) {
+      if (type === "input_text") this.put(text);
+      else this.attachments.add(filename ?? "A picture", picture ?? file);
+    }
+  }
+
   /** Take a picture of the conversation along. */
   use(name, source) {
     this.attachments.add(name, source);

@@ -100,7 +100,10 @@ export class ConversationPage {
       if (this.leaving.signal.aborted) return;
       this.composer.setBusy(false);
       const words = this.givenUp.signal.aborted ? "Stopped before it was sent." : error.message;
-      answer.say(words, "error", button("Try again", () => { said.remove(); answer.element.remove(); this.say(parts, painting, mask); }));
+      const unsay = () => { said.remove(); answer.element.remove(); };
+      answer.say(words, "error",
+        button("Try again", () => { unsay(); this.say(parts, painting, mask); }),
+        painting.call ? null : button("Change it", () => { unsay(); this.composer.restore(parts); }));
     }
   }
 

@@ -37,10 +37,16 @@ export async function copy(text) {
   before.focus();
 }
 
-/** What is wrong with the connection or the house, in the bar; empty when all is well. */
+const STAYS = 10_000;
+let fading;
+
+/** What is wrong with the connection or the house, in the bar; empty when all is well. It is said again as long as it
+ * is so, and otherwise gone after a while. */
 export function notice(sentence) {
   const place = document.querySelector("#notice");
   if (place.textContent !== sentence) place.textContent = sentence;
+  clearTimeout(fading);
+  if (sentence) fading = setTimeout(() => notice(""), STAYS);
 }
 
 /** At most one run per frame that is drawn, of the newest function. */

@@ -18,7 +18,7 @@ export class History {
     this.none = h("p", { class: "muted" }, "None of your jobs has ended yet.");
     this.more = button("Show more", () => { this.shown += ROWS; this.list(); }, { class: "quiet" });
     this.table = table("history-title", ["Job", "Ended", "State", "Waited", "Ran"], this.rows);
-    this.element = h("section", { "aria-labelledby": "history-title" },
+    this.element = h("div", {},
       h("h3", { id: "history-title" }, "Lately"), this.none, this.charts, this.table, this.more);
     this.jobs = [];
   }
@@ -65,7 +65,8 @@ function chart(kind, jobs) {
   return h("figure", { class: "chart" },
     h("figcaption", {}, h("strong", {}, kindOf(kind)), " ", words),
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${kindOf(kind)}, the newest at the right. ${words}.` }, ...bars),
-    h("p", { class: "key muted", "aria-hidden": "true" }, h("span", { class: "waited" }), "waited", h("span", { class: "ran" }), "ran", h("span", { class: "ran broken" }), "ran, then failed or stopped"));
+    h("p", { class: "key muted", "aria-hidden": "true" },
+      [["waited", "waited"], ["ran", "ran"], ["broken", "ran, then failed or stopped"]].map(([name, meaning]) => h("span", { class: name }, meaning))));
 }
 
 /** The median; null of nothing. */

@@ -25,6 +25,7 @@ function keepOrName(picture) {
   const own = ownPicture(picture.getAttribute("src") ?? "");
   if (own === null) picture.replaceWith(`[picture elsewhere: ${picture.alt}]`);
   else picture.src = own;
+  picture.alt ||= "A picture without a description";
 }
 
 function guard(link) {
