@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { invitation } from "./invitation.js";
 import { userTurn } from "./message.js";
 
-const NEAR = 80;
+const NEAR = 40; // pixels: a line that goes, and another one that comes in its place, is no scroll of theirs
 
 export class Log {
   /** `page(cursor)` gets a page of items from the server. */
@@ -96,7 +96,7 @@ export class Log {
   /** Turns are drawn higher or lower than they were guessed to be, and answers grow. */
   grew() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
-    if (this.stays && scrollTop >= Math.min(this.placed, scrollHeight - clientHeight) - 1) this.toEnd();
+    if (this.stays && scrollTop >= Math.min(this.placed, scrollHeight - clientHeight) - NEAR) this.toEnd();
   }
 
   isAtEnd() {
