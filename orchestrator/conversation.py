@@ -43,6 +43,8 @@ class Conversation:
         self._unknown_words: dict[str, tuple[str, ...]] = {}
         self._seen: set[str] = set()
         """Handles of the pictures that the VLM has looked at."""
+        self._made: set[str] = set()
+        """Handles of the pictures that did not come from a person."""
         self._removed: set[str] = set()
         """Handles of what was deleted."""
 
@@ -63,6 +65,11 @@ class Conversation:
         """Handles of the pictures that the VLM has been told of but has not looked at."""
         return [handle for handle in self.images if handle not in self._seen]
 
+    @property
+    def brought(self) -> list[str]:
+        """Handles of the pictures that people brought along."""
+        return [handle for handle in self.images if handle not in self._made]
+
     def append(self, item: Item) -> None:
         """Take an item in, with every handle that it brings."""
         if isinstance(item, Message):
@@ -70,6 +77,7 @@ class Conversation:
         elif isinstance(item, ToolResult):
             if item.picture is not None:
                 self._take_made(item.picture)
+                self._made.add(item.picture.handle)
             if item.text is not None:
                 self.texts[item.text.handle] = item.text.read
         elif isinstance(item, Compaction):
@@ -177,6 +185,8 @@ class Conversation:
         self.images.update(handles)
         if message.role == "user":
             self._seen.update(handles)
+        else:
+            self._made.update(handles.keys() - self._seen)
 
 
 def _named_only(message: Message) -> Message:

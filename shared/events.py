@@ -93,6 +93,16 @@ class JobStarted(Frozen):
     attempt: int
 
 
+class JobPrepared(Frozen):
+    """A picture's first step is about to be taken."""
+
+    type: Literal["job_prepared"] = "job_prepared"
+    job_id: str
+    attempt: int
+    noise: tuple[float, ...]
+    """The share of the picture's variance that is noise, before each step and after the last one: the schedule."""
+
+
 class JobProgress(Frozen):
     """Step `step` of `total` is done."""
 
@@ -196,7 +206,8 @@ class TurnCancelled(Frozen):
     type: Literal["turn_cancelled"] = "turn_cancelled"
 
 
-AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobLine | JobFinished | JobFailed
+AttemptEvent = JobStarted | JobPrepared | JobProgress | JobPreview | JobLine
+AnyJobEvent = JobQueued | AttemptEvent | JobFinished | JobFailed
 JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
 TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
 CallEvent = ToolCalled | FunctionCalled | PictureShown | ToolReturned

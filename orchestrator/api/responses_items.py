@@ -86,6 +86,6 @@ class ImageForm:
 
 
 def _painting(output: GeneratedImage) -> dict[str, Any]:
-    used = {"seed", "fast", "steps", "guidance_scale", "strength", "model", "seconds"}
+    used = {"seed", "fast", "steps", "guidance_scale", "strength", "noise", "model", "seconds"}
     values = output.model_dump(mode="json", include=used | {"unknown_words", "candidates", "kept"})
     return values | {"native_size": f"{output.native_width}x{output.native_height}"}

@@ -13,7 +13,7 @@ export function userTurn(content) {
   const text = content.filter((part) => part.type === "input_text").map((part) => part.text).join("\n");
   return h("article", { class: "turn user", "aria-label": "You said" },
     pictures.length ? h("div", { class: "pictures" }, pictures) : null,
-    files, text ? h("p", {}, text) : null);
+    files, text ? h("p", { dir: "auto" }, text) : null);
 }
 
 /** A message of the model's. */
