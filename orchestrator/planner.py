@@ -6,7 +6,7 @@ or a profile: the plan says so instead.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -37,9 +37,9 @@ class Planner:
         self._data, self._seconds = data, seconds
         self._looking: dict[str, asyncio.Task[TextPlaces | None]] = {}
 
-    async def plan(self, conversation: Conversation, owner: str) -> ReadingPlan:
-        """For the pictures that people brought into a conversation."""
-        handles = conversation.brought
+    async def plan(self, conversation: Conversation, owner: str, also: Sequence[str] = ()) -> ReadingPlan:
+        """For the pictures that people brought into a conversation, and `also` those."""
+        handles = list(dict.fromkeys([*conversation.brought, *also]))
         if not handles:
             return ReadingPlan()
         profile = await self._profile()

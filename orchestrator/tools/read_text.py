@@ -36,15 +36,15 @@ class ReadTextTool:
         async for event in context.run_job(ReadText(artifact=context.picture(arguments.image))):
             yield event
             if isinstance(event, JobFinished) and isinstance(event.output, TextRead):
-                yield self._outcome(context, event.output)
+                yield self._outcome(context, event.output, arguments.image)
 
     @staticmethod
-    def _outcome(context: ToolContext, read: TextRead) -> Outcome:
+    def _outcome(context: ToolContext, read: TextRead, image: str) -> Outcome:
+        found = context.conversation.add_text(read.without_words(), image)
         if not read.lines:
-            return Outcome(told={"lines": 0, "content": "", "note": read.note or NO_TEXT})
+            return Outcome(told={"lines": 0, "content": "", "note": read.note or NO_TEXT}, text=found)
         mean = sum(line.confidence for line in read.lines) / len(read.lines)
         numbered = "\n".join(f"{number}: {line.text}" for number, line in enumerate(read.lines, 1))
-        found = context.conversation.add_text(read.without_words())
         told: dict[str, Any] = {
             "text": found.handle,
             "lines": len(read.lines),
