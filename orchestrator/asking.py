@@ -123,7 +123,18 @@ class Asker:
         if self._sampling.response_format is not None:
             return Exact(json.dumps(text, ensure_ascii=False)[1:-1])
         lines = self._conversation.lines_of(match)
-        return Exact(text, ReadTexts(self._conversation).whole(match["name"], lines))
+        quote = ReadTexts(self._conversation).whole(match["name"], lines)
+        unsure = [number for number in lines if self._conversation.texts[match["name"]].lines[number - 1].unsure]
+        return Exact(text, quote, _unsure(unsure, len(lines)))
+
+
+def _unsure(numbers: list[int], of: int) -> str:
+    """What is said of lines that may be wrong."""
+    if not numbers:
+        return ""
+    which = "this line was" if of == 1 else "all of it was" if len(numbers) == of else "some of it was"
+    named = "" if len(numbers) == of else f": line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+    return f"{which} hard to read and may be wrong{named}"
 
 
 class _Shaping:

@@ -42,6 +42,8 @@ class Conversation:
         """Handle to exact text."""
         self.read_in: dict[str, str] = {}
         """Handle of such a text to that of its picture; empty where it is not known."""
+        self.read: set[str] = set()
+        """Handles of the pictures that were read, also of those in which nothing was found."""
         self._unknown_words: dict[str, tuple[str, ...]] = {}
         self._seen: set[str] = set()
         """Handles of the pictures that the VLM has looked at."""
@@ -193,8 +195,10 @@ class Conversation:
             self._seen.add(picture.handle)
 
     def _take_text(self, found: TextFound) -> None:
-        self.texts[found.handle] = found.read
-        self.read_in[found.handle] = found.image
+        self.read.add(found.image)
+        if found.read.lines:
+            self.texts[found.handle] = found.read
+            self.read_in[found.handle] = found.image
 
     def _take_pictures(self, message: Message) -> None:
         handles = {part.handle: part.artifact for part in message.parts if isinstance(part, ImagePart)}

@@ -27,6 +27,8 @@ class Exact:
     text: str
     quote: TextQuote | None = None
     """Where that stands in a picture; its place in the answer is not set."""
+    unsure: str = ""
+    """What people must know of it, in a sentence; empty: it can be relied on."""
 
 
 Resolve = Callable[[re.Match[str]], Exact | None]
@@ -95,6 +97,8 @@ class HandleFilter:
         alone = alone_after and not self._line.strip()
         self._line += match[0]
         shown = fenced(exact.text) if alone else exact.text
+        if exact.unsure:
+            shown += f"\n\n({exact.unsure})" if alone else f" ({exact.unsure})"
         if exact.quote is None:
             return [Piece(shown, match[0])]
         start = shown.index("\n") + 1 if alone else 0

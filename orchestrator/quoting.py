@@ -30,7 +30,7 @@ class Support(NamedTuple):
     printed: str
     """As it was read."""
     certain: bool
-    """Whether it stands nowhere else as nearly, in other words."""
+    """Whether it was read surely, and stands nowhere else as nearly in other words."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,8 @@ class ReadTexts:
     """All texts of one conversation as they are now."""
 
     def __init__(self, conversation: Conversation) -> None:
-        self._texts = [
-            _Text(handle, conversation.read_in[handle], read)
-            for handle, read in conversation.texts.items()
-            if read.lines
-        ]
+        read_in = conversation.read_in
+        self._texts = [_Text(handle, read_in[handle], read) for handle, read in conversation.texts.items()]
 
     def __bool__(self) -> bool:
         return bool(self._texts)
@@ -83,8 +80,9 @@ class ReadTexts:
             return None
         place, text = min(found, key=lambda each: each[0].distance)
         nearest = {other.printed(at) for at, other in found if at.distance == place.distance}
-        rate = round(place.distance / len(wanted), 4)
-        return Support(quote_of(text, text.lines(place), rate), text.printed(place), certain=len(nearest) == 1)
+        numbers, rate = text.lines(place), round(place.distance / len(wanted), 4)
+        sure = not any(text.read.lines[number - 1].unsure for number in numbers)
+        return Support(quote_of(text, numbers, rate), text.printed(place), certain=sure and len(nearest) == 1)
 
     def whole(self, handle: str, numbers: Sequence[int]) -> TextQuote | None:
         """Lines that are quoted by their handle; None where there are none."""

@@ -2,7 +2,8 @@
 answer must be checked.
 
 A message is about the pictures that it brings; else about those that it names by handle; else, where it asks something
-or speaks of text or pictures, about those that the newest message with pictures brought.
+or speaks of text or pictures, about those that the newest message with pictures brought. One that wants a picture
+painted or changed, and does not speak of text, is about none; nothing is read first for one without words.
 """
 
 import json
@@ -19,9 +20,16 @@ from orchestrator.vlm.client import VlmToolCall
 
 READ = "read_text"
 NAMED = re.compile(r"\bimage_\d+\b")
-ASKS = re.compile(
-    r"[?？؟]|\b(?:read|says?|said|writ\w+|texts?|words?|letters?|numbers?|digits?|codes?|lines?|pages?|signs?|labels?|"
-    r"receipts?|documents?|screenshots?|pictures?|images?|photos?|quotes?|transcri\w+)\b",
+TEXT = re.compile(
+    r"\b(?:read|says?|said|writ\w+|texts?|words?|letters?|numbers?|digits?|codes?|lines?|pages?|signs?|labels?|"
+    r"receipts?|documents?|screenshots?|quotes?|transcri\w+)\b",
+    re.IGNORECASE,
+)
+ASKS = re.compile(rf"[?？؟]|\b(?:pictures?|images?|photos?)\b|{TEXT.pattern}", re.IGNORECASE)
+PAINTS = re.compile(
+    r"\b(?:draw|paint|sketch|illustrate|render|edit|recolou?r|repaint|redraw|generate|imagine|"
+    r"(?:make|turn) (?:it|this|that|them|him|her|the (?:picture|image|photo))|"
+    r"(?:picture|image|photo|painting|drawing|illustration) (?:of|with|showing))\b",
     re.IGNORECASE,
 )
 TOLD = (
@@ -36,15 +44,20 @@ def asked_about(conversation: Conversation) -> list[str]:
     if not messages:
         return []
     brought = set(conversation.brought)
-    newest = messages[-1]
+    newest, words = messages[-1], _words(messages[-1])
+    if PAINTS.search(words) and not TEXT.search(words):
+        return []
     if own := _pictures(newest, brought):
         return own
-    words = "".join(part.text for part in newest.parts if isinstance(part, TextPart))
     if named := [handle for handle in dict.fromkeys(NAMED.findall(words)) if handle in conversation.images]:
         return named
     if not ASKS.search(words):
         return []
     return next((shown for message in reversed(messages) if (shown := _pictures(message, brought))), [])
+
+
+def _words(message: Message) -> str:
+    return " ".join(part.text for part in message.parts if isinstance(part, TextPart)).strip()
 
 
 def _pictures(message: Message, among: set[str]) -> list[str]:
@@ -66,7 +79,7 @@ class TurnReading:
 
     def calls(self, functions: Functions, bound: int) -> list[VlmToolCall]:
         """Those that come before the VLM's first answer; one of the turn's `bound` is left to it."""
-        if not self._can_read or functions.choice == "none" or not _may_read(functions):
+        if not self._can_read or not self._has_words or functions.choice == "none" or not _may_read(functions):
             return []
         due = [handle for handle in self._about if handle in self._unread][: max(bound - 1, 1)]
         return [VlmToolCall(call_id="", name=READ, arguments=json.dumps({"image": handle})) for handle in due]
@@ -91,9 +104,13 @@ class TurnReading:
         return Checker(texts, strict=strict, known="\n".join(others))
 
     @property
+    def _has_words(self) -> bool:
+        asked = (item for item in reversed(self._conversation.items) if isinstance(item, Message))
+        return bool(_words(next(item for item in asked if item.role == "user")))
+
+    @property
     def _unread(self) -> list[str]:
-        read = self._conversation.read_in.values()
-        return [handle for handle in self._plan.unresolved if handle not in read]
+        return [handle for handle in self._plan.unresolved if handle not in self._conversation.read]
 
 
 def _may_read(functions: Functions) -> bool:

@@ -10,6 +10,10 @@ LEGIBLE_CONTRAST = 4.5
 """WCAG 2's, for text of any size."""
 
 
+UNSURE = 0.85
+"""Confidence of a line below which it may be wrong."""
+
+
 class ReadText(Frozen):
     """Read all text in a picture, or in a part of it."""
 
@@ -37,6 +41,11 @@ class TextLine(Frozen):
     confidence: float
     """The recogniser's mean probability per character, 0 to 1."""
     words: tuple[TextWord, ...] = ()
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it may be wrong."""
+        return self.confidence < UNSURE
 
 
 class TextRead(Frozen):
