@@ -101,7 +101,7 @@ class Checker:
             if not self._is_checked(claim):
                 continue
             out += whole[at : claim.start]
-            shown, quote, mark = self._judged(whole[claim.start : claim.end], claim)
+            shown, quote, mark = self._judged(whole[claim.start : claim.end])
             if quote is not None:
                 quotes.append(quote.model_copy(update={"start": len(out), "end": len(out) + len(shown)}))
             out += shown + whole[claim.end : claim.after] + mark
@@ -112,20 +112,20 @@ class Checker:
     def _is_checked(self, claim: Claim) -> bool:
         return self._strict or (claim.quoted and claim.end - claim.start >= SHORTEST)
 
-    def _judged(self, said: str, claim: Claim) -> tuple[str, TextQuote | None, str]:
+    def _judged(self, said: str) -> tuple[str, TextQuote | None, str]:
         """What is shown of it, where it stands, and what is said behind it."""
         support = self._texts.find(said)
         if support is not None and support.quote.error_rate == 0:
             return said, support.quote, ""
         if support is not None and support.certain:
             return support.printed, support.quote.model_copy(update={"written": said}), ""
-        if not self._strict or self._is_known(said, claim):
+        if not self._strict or self._is_known(said):
             return said, None, ""
         return said, None, NOT_READ if self._texts else NOT_CHECKED
 
-    def _is_known(self, said: str, claim: Claim) -> bool:
+    def _is_known(self, said: str) -> bool:
         """Whether it comes from elsewhere: another tool's result, or a count of the lines that were read."""
-        return said in self._known or (not claim.quoted and said in self._texts.counts)
+        return said in self._texts.counts or re.search(rf"(?<!\w){re.escape(said)}(?!\w)", self._known) is not None
 
 
 def _is_open(text: str) -> bool:

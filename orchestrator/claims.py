@@ -20,11 +20,9 @@ NUMBER = r"(?P<number>[^\W_][\w.,:/+%€$£#-]*|[€$£#]\d[\w.,:/+-]*)"
 CLAIM = re.compile(f"{BLOCK}|{QUOTED_LINE}|(?P<quoted>{_QUOTED}|{SINGLE})|{SAID}|{NUMBER}", re.MULTILINE | re.DOTALL)
 NO_CLAIM = re.compile(r"(?:image|text)_\d+(?::[\d-]+)?")
 """Handles, which are ours."""
-POSITION = re.compile(
-    r"(?:\b(?:lines?|rows?|pages?|images?|pictures?|steps?|items?|options?) (?:\d+ (?:to|and|-) )?|^\s*)$"
-)
+POSITION = re.compile(r"(?:\b(?:lines?|rows?|pages?|images?|pictures?|steps?|items?|options?) (?:\d+ (?:to|and|-) )?)$")
 """What stands before a number that only says where something is."""
-LISTED = re.compile(r"\d{1,2}[.)]?")
+ORDINAL = re.compile(r"\d{1,3}")
 MARK = re.compile(r"[“„«\"`「]")
 """Where a quote may begin."""
 HELD = re.compile(rf"{_CUE}\b|[“„«\"`‘「]|(?<![\w'])'|^ {{0,3}}[>~]|[^\s“„«\"`‘「(\[]*\d|\S+\Z", re.MULTILINE)
@@ -70,7 +68,9 @@ def _number(text: str, match: "re.Match[str]") -> Claim | None:
     word = text[start:end]
     if not any(character.isdigit() for character in word) or NO_CLAIM.fullmatch(word):
         return None
-    if LISTED.fullmatch(word) and POSITION.search(text[:start].rpartition("\n")[2]):
+    line = text[:start].rpartition("\n")[2]
+    in_a_list = not line.strip() and text[end : end + 2] in (". ", ") ")
+    if ORDINAL.fullmatch(word) and (in_a_list or POSITION.search(line)):
         return None
     return Claim(start, end, end, quoted=False)
 
