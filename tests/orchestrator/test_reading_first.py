@@ -1,12 +1,14 @@
 """What is read before a scripted VLM is asked, with the real reader; and how its answers are checked."""
 
 import asyncio
+import json
 
 import pytest
 
 from orchestrator.api.responses_resume import resume
 from orchestrator.checking import NOT_CHECKED, NOT_READ
 from orchestrator.conversation import Conversation
+from orchestrator.handles import fenced
 from orchestrator.items import PictureMade, TextPart, ToolResult
 from orchestrator.turn_reading import asked_about
 from orchestrator.vlm.client import VlmEnd, VlmText
@@ -141,7 +143,25 @@ async def test_a_chat_is_told_of_it_as_of_any_call(client_for, make_services, re
         text = (await client.post("/v1/chat/completions", json=body)).text
     assert '"type":"tool_called"' in text.replace(" ", "")
     assert "find_text" not in text
-    assert SMALL.lines[1] in text
+    chunks = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert said == f"It is {SMALL.lines[1]}[1].\n\n[1] image_1, line 2"
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+async def test_the_quotes_of_a_chat_have_footnotes_and_its_blocks_have_none(client_for, make_services, reading):
+    page = make_page(2, 7)
+    said = f"“{page.lines[0]}”, “{page.lines[0][:-1]}x” and “{page.lines[0]}”:\n\n{{{{text_1}}}}"
+    services = make_services(ScriptedVlm([[VlmText(text=said)]]), reading)
+    content = [{"type": "image_url", "image_url": {"url": data_url(page.png)}}, {"type": "text", "text": "say what?"}]
+    body = {"model": "diptych", "messages": [{"role": "user", "content": content}]}
+    async with client_for(services=services) as client:
+        (choice,) = (await client.post("/v1/chat/completions", json=body)).json()["choices"]
+    line = page.lines[0]
+    assert choice["message"]["content"] == (
+        f"“{line}[1]”, “{line}[2]” and “{line}[1]”:\n\n" + fenced("\n".join(page.lines)) + "\n\n"
+        f"[1] image_1, line 1\n\n[2] image_1, line 1; the model had written “{line[:-1]}x”"
+    )
 
 
 class Reads:
