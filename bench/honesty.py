@@ -21,6 +21,7 @@ from bench.own_system import own_system
 from bench.report import publish
 from orchestrator.alignment import distance
 from orchestrator.checking import NOT_CHECKED, NOT_READ
+from orchestrator.checking import UNSURE as HARD
 from orchestrator.claims import claims
 from orchestrator.links import MARKDOWN_IMAGE
 from training.intervals import proportion
@@ -88,7 +89,7 @@ def stated(response: dict[str, Any]) -> Iterator[str]:
         text = MARKDOWN_IMAGE.sub("", part["text"])  # its words are the wish
         unsure = set(_unsure_spans(part))
         for claim in claims(text):
-            marked = text.startswith((NOT_READ, NOT_CHECKED), claim.after)
+            marked = text.startswith((NOT_READ, NOT_CHECKED, HARD), claim.after)
             if not marked and not any(start <= claim.start < end for start, end in unsure):
                 yield text[claim.start : claim.end]
 

@@ -124,8 +124,8 @@ class Asker:
             return Exact(json.dumps(text, ensure_ascii=False)[1:-1])
         lines = self._conversation.lines_of(match)
         quote = ReadTexts(self._conversation).whole(match["name"], lines)
-        unsure = [number for number in lines if self._conversation.texts[match["name"]].lines[number - 1].unsure]
-        return Exact(text, quote, _unsure(unsure, len(lines)))
+        unsure = self._conversation.texts[match["name"]].unsure.intersection(lines) if lines else ()
+        return Exact(text, quote, _unsure(sorted(unsure), len(lines)))
 
 
 def _unsure(numbers: list[int], of: int) -> str:

@@ -14,6 +14,7 @@ from shared.events import TextQuote
 
 NOT_READ = " (not in the text that was read)"
 NOT_CHECKED = " (not checked: the text could not be read)"
+UNSURE = " (hard to read, may be wrong)"
 MOST_HELD = 2000
 """Characters after which what is held is checked as it is."""
 SHORTEST = 4
@@ -116,8 +117,8 @@ class Checker:
         """What is shown of it, where it stands, and what is said behind it."""
         support = self._texts.find(said)
         if support is not None and support.quote.error_rate == 0:
-            return said, support.quote, ""
-        if support is not None and support.certain:
+            return said, support.quote, "" if support.sure or not self._strict else UNSURE
+        if support is not None and support.sure and support.alone:
             return support.printed, support.quote.model_copy(update={"written": said}), ""
         if not self._strict or self._is_known(said):
             return said, None, ""

@@ -20,7 +20,9 @@ NUMBER = r"(?P<number>[^\W_][\w.,:/+%€$£#-]*|[€$£#]\d[\w.,:/+-]*)"
 CLAIM = re.compile(f"{BLOCK}|{QUOTED_LINE}|(?P<quoted>{_QUOTED}|{SINGLE})|{SAID}|{NUMBER}", re.MULTILINE | re.DOTALL)
 NO_CLAIM = re.compile(r"(?:image|text)_\d+(?::[\d-]+)?")
 """Handles, which are ours."""
-POSITION = re.compile(r"(?:\b(?:lines?|rows?|pages?|images?|pictures?|steps?|items?|options?) (?:\d+ (?:to|and|-) )?)$")
+POSITION = re.compile(
+    r"\b(?:lines?|rows?|pages?|images?|pictures?|steps?|items?|options?) (?:\d+ (?:to|and|-) )?$", re.IGNORECASE
+)
 """What stands before a number that only says where something is."""
 ORDINAL = re.compile(r"\d{1,3}")
 MARK = re.compile(r"[“„«\"`「]")

@@ -29,8 +29,10 @@ class Support(NamedTuple):
     """Its place in the answer is not set."""
     printed: str
     """As it was read."""
-    certain: bool
-    """Whether it was read surely, and stands nowhere else as nearly in other words."""
+    sure: bool
+    """Whether those lines were read surely."""
+    alone: bool
+    """Whether nothing else stands there as nearly, in other words."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class ReadTexts:
         place, text = min(found, key=lambda each: each[0].distance)
         nearest = {other.printed(at) for at, other in found if at.distance == place.distance}
         numbers, rate = text.lines(place), round(place.distance / len(wanted), 4)
-        sure = not any(text.read.lines[number - 1].unsure for number in numbers)
-        return Support(quote_of(text, numbers, rate), text.printed(place), certain=sure and len(nearest) == 1)
+        sure = text.read.unsure.isdisjoint(numbers)
+        return Support(quote_of(text, numbers, rate), text.printed(place), sure=sure, alone=len(nearest) == 1)
 
     def whole(self, handle: str, numbers: Sequence[int]) -> TextQuote | None:
         """Lines that are quoted by their handle; None where there are none."""

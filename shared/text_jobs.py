@@ -12,6 +12,8 @@ LEGIBLE_CONTRAST = 4.5
 
 UNSURE = 0.85
 """Confidence of a line below which it may be wrong."""
+TOO_SHORT = 3
+"""Characters that a reading has at least if it is one: of a blot, one or two are read with any confidence."""
 
 
 class ReadText(Frozen):
@@ -69,6 +71,12 @@ class TextRead(Frozen):
     @property
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines)
+
+    @property
+    def unsure(self) -> frozenset[int]:
+        """Numbers of the lines, from 1, that may be wrong."""
+        blot = len("".join(self.text.split())) < TOO_SHORT
+        return frozenset(number for number, line in enumerate(self.lines, 1) if blot or line.unsure)
 
     def without_words(self) -> Self:
         """The same with nothing but lines: words take seven times their room."""
