@@ -35,9 +35,14 @@ def distance(first: str, second: str) -> int:
 
 
 def places(wanted: str, text: str, most: int) -> list[Place]:
-    """Where `wanted` stands in the text with up to `most` errors, the nearest first; of those that overlap, one."""
+    """Where `wanted` stands in the text with up to `most` errors, the nearest first; of those that overlap, one.
+
+    Where it stands exactly, nothing else is looked for.
+    """
     if not wanted:
         return []
+    if (exact := list(_exact(wanted, text))) or not most:
+        return exact
     ends = [(errors, end) for end, errors in enumerate(_columns(wanted, text, anywhere=True), 1) if errors <= most]
     spans = {span for _, end in sorted(ends)[:CANDIDATES] for span in _spans(wanted, text, end)}
     found = [Place(*span, distance(wanted, text[slice(*span)])) for span in spans]
@@ -46,6 +51,15 @@ def places(wanted: str, text: str, most: int) -> list[Place]:
         if place.distance <= most and not any(place.start < one.end and one.start < place.end for one in kept):
             kept.append(place)
     return kept
+
+
+def _exact(wanted: str, text: str) -> Iterator[Place]:
+    start = text.find(wanted)
+    while start >= 0:
+        end = start + len(wanted)
+        if not (start and _is_inside(text, start)) and not (end < len(text) and _is_inside(text, end)):
+            yield Place(start, end, 0)
+        start = text.find(wanted, start + 1)
 
 
 def _columns(wanted: str, text: str, *, anywhere: bool) -> Iterator[int]:

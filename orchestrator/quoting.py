@@ -6,6 +6,7 @@ Knows no sentences and no streams.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -42,8 +43,16 @@ class _Text:
     read: TextRead
 
     def find(self, wanted: str, most: int, *, fold: bool) -> Iterator[tuple[Place, "_Text"]]:
-        for place in places(alike(wanted, fold=fold), alike(self.read.text, fold=fold), most):
+        for place in places(alike(wanted, fold=fold), self.folded if fold else self.plain, most):
             yield place, self
+
+    @cached_property
+    def plain(self) -> str:
+        return alike(self.read.text, fold=False)
+
+    @cached_property
+    def folded(self) -> str:
+        return alike(self.read.text, fold=True)
 
     def printed(self, place: Place) -> str:
         return " ".join(self.read.text[place.start : place.end].split())
