@@ -18,7 +18,7 @@ from orchestrator.vlm.scripted import ScriptedVlm
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
 from shared.reading_profile import profile_path
-from shared.task_queue import make_celery
+from shared.task_queue import Sender, make_celery
 from tests.conftest import ListSink
 from tests.orchestrator.dying import Dying, Speaking
 from tests.shared.test_reading_profile import seeing
@@ -110,10 +110,9 @@ def redis_client(redis_url):
 
 
 @pytest.fixture
-def celery(redis_url):
-    app = make_celery(redis_url)
-    yield app
-    app.close()
+def sender(redis_url):
+    with Sender(make_celery(redis_url)) as sender:
+        yield sender
 
 
 @pytest.fixture(scope="session")
