@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.conversation import Conversation
 from orchestrator.dispatch import JobDispatcher
@@ -99,4 +100,6 @@ class Planner:
                     return event.output
         except DiptychError as error:
             log.warning("a picture was not looked for text: %s", error.code)
+        except SQLAlchemyError as error:
+            log.warning("a picture was not looked for text: %s", error)
         return None

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.vlm.client import VlmText
@@ -70,6 +71,14 @@ class Dying(InProcessDispatcher):
         yield
 
 
+class Locked(InProcessDispatcher):
+    """The ledger does not answer."""
+
+    async def run(self, job):
+        raise OperationalError("INSERT", {}, Exception("locked"))
+        yield
+
+
 class Slow(InProcessDispatcher):
     """A worker that does not come to it."""
 
@@ -78,7 +87,7 @@ class Slow(InProcessDispatcher):
         yield
 
 
-@pytest.mark.parametrize("kind", [Without, Dying, Slow])
+@pytest.mark.parametrize("kind", [Without, Dying, Locked, Slow])
 async def test_without_a_worker_it_goes_on_and_says_so(sdk_for, ledger, profiled, kind):
     async with sdk_for(COUNTED, served_by=kind(ledger, lambda *_: None), inspect_s=0.2) as client:
         (image,) = await told(client, make_page(0, 7).png)
