@@ -6,10 +6,11 @@ or a profile: the plan says so instead.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.conversation import Conversation
 from orchestrator.dispatch import JobDispatcher
@@ -37,9 +38,9 @@ class Planner:
         self._data, self._seconds = data, seconds
         self._looking: dict[str, asyncio.Task[TextPlaces | None]] = {}
 
-    async def plan(self, conversation: Conversation, owner: str) -> ReadingPlan:
-        """For the pictures that people brought into a conversation."""
-        handles = conversation.brought
+    async def plan(self, conversation: Conversation, owner: str, also: Sequence[str] = ()) -> ReadingPlan:
+        """For the pictures that people brought into a conversation, and `also` those."""
+        handles = list(dict.fromkeys([*conversation.brought, *also]))
         if not handles:
             return ReadingPlan()
         profile = await self._profile()
@@ -99,4 +100,6 @@ class Planner:
                     return event.output
         except DiptychError as error:
             log.warning("a picture was not looked for text: %s", error.code)
+        except SQLAlchemyError as error:
+            log.warning("a picture was not looked for text: %s", error)
         return None

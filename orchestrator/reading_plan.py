@@ -59,7 +59,7 @@ class PicturePlan:
 
 @dataclass(frozen=True)
 class ReadingPlan:
-    """The pictures of a conversation that people brought, by handle."""
+    """Pictures of a conversation, by handle."""
 
     pictures: Mapping[str, PicturePlan] = field(default_factory=dict)
 
@@ -67,6 +67,12 @@ class ReadingPlan:
     def unresolved(self) -> tuple[str, ...]:
         """Handles of the pictures with text that the VLM does not resolve."""
         return tuple(handle for handle, plan in self.pictures.items() if plan.unresolved)
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The same, and those that could not be looked at: the VLM's word for their text is not enough."""
+        unknown = (handle for handle, plan in self.pictures.items() if plan.profile and plan.places is None)
+        return *self.unresolved, *unknown
 
 
 def _lines(count: int) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
@@ -61,6 +62,11 @@ def png(width: int = 32, height: int = 32, colour: str = "red") -> bytes:
 
 def data_url(data: bytes, media_type: str = "image/png") -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def unread(vlm, context):
+    """A planner for a turn whose VLM has no profile, so that nothing is read first."""
+    return Planner(vlm, context.dispatcher, context.conversation.store, Path("no such folder"), 1)
 
 
 class ListSink:

@@ -15,10 +15,31 @@ class Answered(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class QuoteAnnotation(Answered):
+    """An extension, where the request has a `diptych` object or names `diptych:read_text`: what supports a quote."""
+
+    type: Literal["diptych:quote"]
+    start_index: int
+    """In Unicode characters of the text, as the next one."""
+    end_index: int
+    image: str
+    """The picture's handle; empty where it is not known any more."""
+    text: str
+    """The handle of what was read in it."""
+    lines: list[int]
+    """Numbers of the lines that it stands in, from 1."""
+    boxes: list[tuple[float, float, float, float]]
+    """Of those lines: left, top, right, bottom in pixels of the picture."""
+    error_rate: float
+    """Edit distance between what the VLM wrote and what was read, per character."""
+    written: str | None
+    """What the VLM wrote, where that was corrected."""
+
+
 class OutputText(Answered):
     type: Literal["output_text"]
     text: str
-    annotations: list[Any] = Field(max_length=0)
+    annotations: list[QuoteAnnotation]
     logprobs: list[Any] = Field(max_length=0)
 
 

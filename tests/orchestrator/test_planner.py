@@ -3,43 +3,15 @@
 import asyncio
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.vlm.client import VlmText
-from services.ocr.reader import Reader
-from services.ocr.settings import OcrSettings
 from shared.errors import WorkerUnavailable
-from shared.reading_profile import profile_path
-from tests.conftest import ListSink, data_url, png
-from tests.shared.test_reading_profile import seeing
+from tests.conftest import data_url, png
 from training.reading.pages import LINES, make_page
-from workers.job_run import JobRunner
-from workers.ocr import performs
 
 COUNTED = [VlmText(text="x")]
-
-
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.from_settings(OcrSettings())
-
-
-@pytest.fixture
-def reading(ledger, store, reader):
-    """A dispatcher with the real reader behind it."""
-
-    def work(job_id, emit):
-        kind = ledger.get(job_id).kind
-        JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performs(reader, store)[kind])
-
-    return InProcessDispatcher(ledger, work)
-
-
-@pytest.fixture
-def profiled(tmp_path):
-    """A scripted model that sees pictures of up to 512 pixels as they are, and reads from 10 pixels on."""
-    profile = seeing((64, 16), (512, 1024), (4096, 1024), reads_from=10)
-    profile.model_copy(update={"model": "scripted"}).write(profile_path(tmp_path, "scripted"))
 
 
 def showing(*pages):
@@ -100,6 +72,14 @@ class Dying(InProcessDispatcher):
         yield
 
 
+class Locked(InProcessDispatcher):
+    """The ledger does not answer."""
+
+    async def run(self, job):
+        raise OperationalError("INSERT", {}, Exception("locked"))
+        yield
+
+
 class Slow(InProcessDispatcher):
     """A worker that does not come to it."""
 
@@ -108,7 +88,7 @@ class Slow(InProcessDispatcher):
         yield
 
 
-@pytest.mark.parametrize("kind", [Without, Dying, Slow])
+@pytest.mark.parametrize("kind", [Without, Dying, Locked, Slow])
 async def test_without_a_worker_it_goes_on_and_says_so(sdk_for, ledger, profiled, kind):
     async with sdk_for(COUNTED, served_by=kind(ledger, lambda *_: None), inspect_s=0.2) as client:
         (image,) = await told(client, make_page(0, 7).png)

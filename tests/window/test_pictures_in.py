@@ -101,6 +101,8 @@ def test_a_page_is_read_and_each_line_is_linked_with_its_box(page):
     expect(lines.nth(9)).to_have_class("marked")
     expect(boxes.nth(4)).not_to_have_class("marked")
     expect(card.get_by_role("status").last).to_contain_text("Line 10 of")
+    quoted = page.locator(".prose .quoted").first
+    expect(quoted).to_have_attribute("title", f"Read by OCR: image_1, lines 1 to {len(TEXT)}")
     shown = card.locator("figure img")
     assert shown.evaluate("image => [image.naturalWidth, image.complete]") == [1000, True]
 
