@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -232,10 +233,10 @@ def test_a_picture_that_the_network_fails_at_fails_alone(sana, monkeypatch, capl
     monkeypatch.setattr(denoiser, "predict", failing)
     plan = planned(sana.model, work(seed=2), (64, 64))
     bad = begun(sana.model, sana._capacities, work(seed=2), plan, None, exact=True)
-    bad.picture.latents = bad.picture.latents * 1e9
+    picture = replace(bad.picture, first=bad.picture.latents * 1e9)
     with ThreadPoolExecutor(1) as threads:
         good = threads.submit(painted, sana, work(seed=1))
-        ticket = sana._engine.submit(bad.picture)
+        ticket = sana._engine.submit(picture)
         gate.set()
         with pytest.raises(JobFailed, match="failed at this picture"):
             list(ticket.follow(1))
