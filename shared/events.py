@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorRecord
-from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput
-from shared.text_jobs import TextLine
+from shared.jobs import ArtifactId, Frozen, GeneratedImage, JobKind, JobOutput
+from shared.text_jobs import TextComposed, TextLine
 
 
 class TextDelta(Frozen):
@@ -137,6 +137,21 @@ class JobFailed(Frozen):
     error: ErrorRecord
 
 
+class PictureDone(Frozen):
+    """A picture that was asked for without a VLM is as it shall be."""
+
+    type: Literal["picture_done"] = "picture_done"
+    job_id: str
+    """The painter's."""
+    painted: GeneratedImage
+    composed: TextComposed | None = None
+    """With words set over it, where some were wanted."""
+
+    @property
+    def artifact(self) -> ArtifactId:
+        return self.composed.artifact if self.composed else self.painted.artifact
+
+
 class Usage(Frozen):
     """Tokens of all VLM calls of a turn."""
 
@@ -200,6 +215,6 @@ AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobLine | JobF
 JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
 TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
 CallEvent = ToolCalled | FunctionCalled | PictureShown | ToolReturned
-TurnEvent = TextDelta | TextEnded | CallEvent | AnyJobEvent | StepEnded | TurnEnd
+TurnEvent = TextDelta | TextEnded | CallEvent | AnyJobEvent | PictureDone | StepEnded | TurnEnd
 
 job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

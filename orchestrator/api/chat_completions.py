@@ -81,7 +81,7 @@ def _loop(body: ChatRequest, conversation: Conversation, services: Services, own
         response_format=body.document,
     )
     bounds = Bounds(settings.max_steps, settings.max_calls, settings.max_format_errors, settings.turn_s)
-    return AgentLoop(services.vlm, context, sampling, bounds, body.functions.leaving_out(services.settings.left_out))
+    return AgentLoop(services.vlm, context, sampling, bounds, body.functions)
 
 
 def later_seed(seed: int | None, choice: int, bound: int) -> int | None:

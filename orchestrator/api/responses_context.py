@@ -24,8 +24,7 @@ router = APIRouter()
 async def count_input_tokens(body: CountRequest, services: ServicesDep, owner: OwnerDep) -> dict[str, Any]:
     """Tokens that the VLM would read first: the input with its pictures, tools and instructions."""
     context = await context_of(body, services, owner)
-    functions = body.functions.leaving_out(services.settings.left_out)
-    usage = await count_tokens(services.vlm, context.conversation, functions, body.instructions or "")
+    usage = await count_tokens(services.vlm, context.conversation, body.functions, body.instructions or "")
     return {
         "object": "response.input_tokens",
         "input_tokens": usage.prompt_tokens,

@@ -218,7 +218,7 @@ def loop_of(
         tools,
         body.sampling,
         bounds,
-        body.functions.leaving_out(services.settings.left_out),
+        body.functions,
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
         given=given_in(body, tools.conversation, services),
@@ -232,7 +232,7 @@ def stream_of(body: ResponseRequest, response: dict[str, Any], services: Service
     return ResponseStream(
         response=response,
         pictures=Pictures(services.store),
-        images=ImageForm(body.image_tool, response["id"], extended) if body.image_tool else None,
+        images=ImageForm(body.image_tool, services.links, response["id"], extended) if body.image_tool else None,
         hosted=frozenset(own for tool in body.tools if isinstance(tool, HostedTool) for own in HOSTED[tool.type]),
         extended=extended,
         only_json=body.text.response_format is not None,

@@ -6,13 +6,22 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from orchestrator.conversation import Conversation
-from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_of
+from orchestrator.items import Message
+from orchestrator.lettering import Made, paint_with_words
+from orchestrator.tools.base import Arguments, Outcome, ToolContext, ToolFailed, schema_of
+from orchestrator.tools.compose_text import told_read_back
+from orchestrator.wanted_words import WantedWords, completed, wanted_words
 from shared.events import JobEvent, JobFinished
 from shared.jobs import GeneratedImage, GenerateImage
 
 
 class GenerateImageArguments(Arguments):
-    prompt: str = Field(min_length=1, max_length=4000, description="What the picture shows, in plain words.")
+    prompt: str = Field(
+        min_length=1,
+        max_length=4000,
+        description="What the picture shows, in plain words. Words that shall stand in it are put in quotes and set "
+        'exactly: a sign that says "OPEN".',
+    )
     negative_prompt: str = Field(default="", max_length=4000, description="What the picture must not show.")
 
 
@@ -32,27 +41,61 @@ class GenerateImageTool:
     async def run(
         self, context: ToolContext, arguments: GenerateImageArguments
     ) -> AsyncGenerator[JobEvent | Outcome, None]:
-        options = context.options
-        work = GenerateImage(
-            prompt=arguments.prompt,
-            negative_prompt=options.negative_prompt or arguments.negative_prompt,
-            seed=options.fixed_seed,
-            fast=options.fast,
-            steps=options.steps,
-            guidance_scale=options.guidance_scale,
-            width=options.width,
-            height=options.height,
-            best_of=options.best_of,
-            painter=options.painter,
-            loras=options.loras,
-            fresh=options.fresh,
-        )
-        async for event in context.run_job(work):
-            yield event
-            if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                made = context.conversation.add_picture(event.output.artifact, unknown_words=event.output.unknown_words)
-                told = {"image": made.handle} | told_of(event.output)
-                yield Outcome(told=told, picture=made, alt=arguments.prompt)
+        wanted = None
+        if context.options.lettering:
+            wanted = wanted_words(completed(arguments.prompt, said_last(context.conversation)))
+        made: Made | None = None
+        unset: ToolFailed | None = None
+        try:
+            async for event in paint_with_words(work_of(context, arguments, wanted), wanted, context.run_job):
+                if isinstance(event, Made):
+                    made = event
+                    continue
+                yield event
+                if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
+                    made = Made(event.job_id, event.output)
+        except ToolFailed as failure:
+            if made is None:
+                raise
+            unset = failure  # the painting is there, without its words
+        assert made is not None  # noqa: S101 - it comes last
+        picture = context.conversation.add_picture(made.artifact, unknown_words=made.painted.unknown_words)
+        told = {"image": picture.handle} | told_of(made.painted) | told_of_words(made, wanted, unset)
+        yield Outcome(told=told, picture=picture, alt=arguments.prompt)
+
+
+def work_of(context: ToolContext, arguments: GenerateImageArguments, wanted: WantedWords | None) -> GenerateImage:
+    """What is painted."""
+    options = context.options
+    return GenerateImage(
+        prompt=wanted.rest if wanted else arguments.prompt,
+        negative_prompt=options.negative_prompt or arguments.negative_prompt,
+        seed=options.fixed_seed,
+        fast=options.fast,
+        steps=options.steps,
+        guidance_scale=options.guidance_scale,
+        width=options.width,
+        height=options.height,
+        best_of=options.best_of,
+        painter=options.painter,
+        loras=options.loras,
+        fresh=options.fresh,
+    )
+
+
+def said_last(conversation: Conversation) -> str:
+    """What the person said last: the words that are wanted are exact there, whatever a VLM copied of them."""
+    said = (item.text for item in reversed(conversation.items) if isinstance(item, Message) and item.role == "user")
+    return next(said, "")
+
+
+def told_of_words(made: Made, wanted: WantedWords | None, unset: ToolFailed | None) -> dict[str, Any]:
+    """What the VLM is told of the words in the picture; nothing where none were wanted."""
+    if wanted is None:
+        return {}
+    if made.composed is None:
+        return {"words": {"text": wanted.text, "error": unset.error.message if unset else "They could not be set."}}
+    return {"words": {"text": wanted.text, "read_back": told_read_back(made.composed)}}
 
 
 def told_of(image: GeneratedImage) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { button, h, notice } from "./dom.js";
 
 const EVERY = 1000;
-const KINDS = { generate_image: "Painting", edit_image: "Changing a picture", read_text: "Reading" };
+const KINDS = { generate_image: "Painting", edit_image: "Changing a picture", read_text: "Reading", compose_text: "Setting words" };
 
 export class QueuePage {
   constructor() {
