@@ -11,7 +11,7 @@ Groups = tuple[tuple[str, str], ...]
 """Groups of characters with spaces between them, and why their members count as the same."""
 SAME: Groups = (
     (
-        "AΑА BΒВ CС EΕЕ HΗН IΙІ JЈ KΚК MΜМ NΝ OΟО PΡР SЅ TΤТ XΧХ YΥ ZΖ aа cс eе iі jј oοо pр sѕ xх yу ΓГ ΠП ΦФ",
+        "AΑА BΒВ CС EΕЕ HΗН IΙІ JЈ KΚ MΜМ NΝ OΟО PΡР SЅ TΤТ XΧХ YΥ ZΖ aа cс eе iі jј oοо pр sѕ xх yу ΓГ ΠП ΦФ",
         "Latin, Greek and Cyrillic letters that the fonts draw with one and the same outline",
     ),
     ("-‐‑", "hyphens of one outline, which differ in where a line may break"),
