@@ -74,7 +74,7 @@ def told_of(output: TextComposed) -> dict[str, Any]:
 
 
 def told_read_back(output: TextComposed) -> str:
-    """What OCR read there: `exact`, or the words, or that it was not asked."""
+    """What OCR reads there: `exact`, or the words, or `not_checked` where it does not know the script."""
     if output.read_back is None:
-        return "not checked: OCR does not know this script"
-    return "exact" if output.exact else output.read_back
+        return "not_checked"
+    return "exact" if output.exact else f"read as: {output.read_back}"

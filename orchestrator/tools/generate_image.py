@@ -30,7 +30,9 @@ class GenerateImageTool:
     description: ClassVar[str] = (
         "Paint a new picture from a description. Call it whenever the user wants a picture drawn, painted, made or "
         "imagined. The picture is shown to the user by itself. The result names words that the painter does not know: "
-        "tell the user, with {{image_1:unknown}} standing for them."
+        "tell the user, with {{image_1:unknown}} standing for them. Words in quotes in the prompt are set as type; the "
+        "result's words says whether OCR reads them back (exact), or what it reads, or not_checked or not_set: tell "
+        "the user where it is not exact."
     )
     arguments: ClassVar[type[Arguments]] = GenerateImageArguments
     item_prefix: ClassVar[str] = "ig"
@@ -90,12 +92,15 @@ def said_last(conversation: Conversation) -> str:
 
 
 def told_of_words(made: Made, wanted: WantedWords | None, unset: ToolFailed | None) -> dict[str, Any]:
-    """What the VLM is told of the words in the picture; nothing where none were wanted."""
+    """What the VLM is told of the words in the picture, which it knows itself; nothing where none were wanted.
+
+    In few words: small VLMs take a sentence among the values for something to be said.
+    """
     if wanted is None:
         return {}
     if made.composed is None:
-        return {"words": {"text": wanted.text, "error": unset.error.message if unset else "They could not be set."}}
-    return {"words": {"text": wanted.text, "read_back": told_read_back(made.composed)}}
+        return {"words": f"not_set: {unset.error.code}" if unset else "not_set"}
+    return {"words": told_read_back(made.composed)}
 
 
 def told_of(image: GeneratedImage) -> dict[str, Any]:

@@ -93,7 +93,7 @@ async def test_a_vlms_prompt_becomes_a_painting_and_words_over_it(sdk_for, store
     assert (own["seed"], own["unknown_words"]) == (7, [])
     lettering = own["lettering"]
     assert (lettering["text"], lettering["read_back"], lettering["exact"]) == ("OPEN", "OPEN", True)
-    assert result["words"] == {"text": "OPEN", "read_back": "exact"}
+    assert result["words"] == "exact"
     assert "unknown_words" not in result
     painting = read_provenance(store.get(artifact_of(lettering["source"])))
     assert (painting.prompt, painting.lettering) == ("a red apple", None)
@@ -137,7 +137,7 @@ async def test_words_that_cannot_be_set_are_told_and_the_painting_is_shown(sdk_f
     item = response.output[0].to_dict()
     assert item["status"] == "completed"
     assert "lettering" not in item["diptych"]
-    assert "EGYPTIAN HIEROGLYPH" in result["words"]["error"]
+    assert result["words"] == "not_set: character_not_in_fonts"
     assert read_provenance(base64.b64decode(item["result"])).prompt == "a red apple"
 
 
