@@ -9,7 +9,7 @@ words in it, and its whole picture is read by the same OCR; both count as exact 
 import argparse
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,12 @@ def row_of(script: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
+def rows_of(scripts: Iterable[str], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Those of which there are phrases."""
+    found = ([one for one in outcomes if one.script == script] for script in scripts)
+    return [row_of(some[0].script, some) for some in found if some]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phrases", type=int, default=1000, help="at most so many of the 200")
@@ -129,18 +135,19 @@ def main() -> None:
         further = [(script, phrase) for script, phrases in BEYOND.items() for phrase in phrases]
         further = further if len(listed) == len(chosen(1000)) else further[:2]
         beyond = [outcome(house, *phrase, number, alone=False) for number, phrase in enumerate(further)]
-    rows = [row_of(name, [one for one in outcomes if one.script == name]) for name in PHRASES]
-    rows += [row_of(name, found) for name in BEYOND if (found := [one for one in beyond if one.script == name])]
+    rows = rows_of(PHRASES, outcomes)
+    further_rows = rows_of(BEYOND, beyond)
     count = len(outcomes)
     figures = {
         "phrases": count,
         "exact": round(sum(one.exact for one in outcomes) / count, 4),
         "exact_whole_picture": round(sum(one.exact_whole for one in outcomes) / count, 4),
         "painter_alone": round(sum(one.painter_alone for one in outcomes) / count, 4),
-        "by_script": {row["script"]: round(row["exact"] / max(row["phrases"], 1), 4) for row in rows[: len(PHRASES)]},
+        "by_script": {row["script"]: round(row["exact"] / row["phrases"], 4) for row in rows},
         "not_exact": {one.phrase: one.composed and one.composed.read_back for one in outcomes if not one.exact},
-        "beyond": {row["script"]: [row["exact"], row["not checked"], row["phrases"]] for row in rows[len(PHRASES) :]},
+        "beyond": {row["script"]: [row["exact"], row["not checked"], row["phrases"]] for row in further_rows},
     }
+    rows += further_rows
     publish("spelling" if count == len(chosen(1000)) else "spelling-quick", figures, rows)
 
 
