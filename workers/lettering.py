@@ -23,6 +23,9 @@ from shared.provenance import LetteringRecord, png_with_lettering
 from shared.text_jobs import ComposeText, Lettering, TextComposed, TextLine, TextRead
 from workers.job_run import Happening, Perform
 
+MOST_PIXELS = 1_000_000
+"""Of a picture that is read whole, too."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -31,6 +34,8 @@ class Tried:
     composed: Composed
     read_back: str | None
     exact: bool | None
+    clear: bool
+    """Whether nothing better can be wished for: also who looks at the whole picture reads them."""
 
     def closeness(self, wanted: str) -> float:
         """Of what was read to what was wanted, 0 to 1."""
@@ -49,9 +54,9 @@ def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
             yield None
             tried.append(checked(reader, work.text, composed))
             yield JobProgress(job_id=job.id, attempt=job.attempt, step=len(tried), total=len(WAYS))
-            if tried[-1].exact is not False:
+            if tried[-1].clear:
                 break
-        best = max(tried, key=lambda one: (one.exact is not False, one.closeness(work.text)))
+        best = max(tried, key=lambda one: (one.exact is not False, one.clear, one.closeness(work.text)))
         lettering = best.composed.lettering
         png = png_with_lettering(best.composed.picture, source, record_of(work, best))
         yield TextComposed(
@@ -73,9 +78,18 @@ def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
 def checked(reader: Reader, wanted: str, composed: Composed) -> Tried:
     """Read the words where they were set; not where the reader does not know all of their characters."""
     if not set("".join(plain(wanted).split())) <= set(reader.models.characters):
-        return Tried(composed, None, None)
+        return Tried(composed, None, None, clear=True)
     read = read_there(reader, composed.picture, composed.lettering)
-    return Tried(composed, read, same(wanted, read))
+    exact = same(wanted, read)
+    return Tried(composed, read, exact, clear=exact and is_clear(reader, wanted, composed))
+
+
+def is_clear(reader: Reader, wanted: str, composed: Composed) -> bool:
+    """Whether the words are read in the whole picture too, where that is small enough to be read again and again."""
+    picture, lettering = composed.picture, composed.lettering
+    if picture.width * picture.height > MOST_PIXELS:
+        return True
+    return same(wanted, read_in(reader, picture, (0, 0, *picture.size), lettering.box))
 
 
 def read_there(reader: Reader, picture: Image.Image, lettering: Lettering) -> str:
@@ -84,11 +98,16 @@ def read_there(reader: Reader, picture: Image.Image, lettering: Lettering) -> st
     left, top, right, bottom = lettering.box
     room = lettering.size
     seen = max(left - room, 0), max(top - room, 0), min(right + room, picture.width), min(bottom + room, picture.height)
+    return read_in(reader, picture, seen, lettering.box)
+
+
+def read_in(reader: Reader, picture: Image.Image, seen: Box, box: Box) -> str:
+    """The lines that lie in a box, read in a larger one."""
     out = io.BytesIO()
     picture.crop(seen).save(out, "PNG", compress_level=1)
     *_, read = reader.read(out.getvalue())
     assert isinstance(read, TextRead)  # noqa: S101 - it comes last
-    inner = left - seen[0], top - seen[1], right - seen[0], bottom - seen[1]
+    inner = box[0] - seen[0], box[1] - seen[1], box[2] - seen[0], box[3] - seen[1]
     return "\n".join(line.text for line in read.lines if lies_in(line, inner))
 
 
