@@ -4,10 +4,9 @@ Each job is durable by itself, and the painting without the words stays. Knows n
 """
 
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
 
 from orchestrator.wanted_words import WantedWords
-from shared.events import JobEvent, JobFinished
+from shared.events import JobEvent, JobFinished, PictureDone
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, JobInput
 from shared.text_jobs import ComposeText, TextComposed
 
@@ -15,37 +14,22 @@ RunJob = Callable[[JobInput], AsyncGenerator[JobEvent, None]]
 """Runs a job and tells its events; JobFinished is the last."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """What came of it."""
-
-    job_id: str
-    """The painter's."""
-    painted: GeneratedImage
-    composed: TextComposed | None = None
-    """None: no words were wanted."""
-
-    @property
-    def artifact(self) -> str:
-        return self.composed.artifact if self.composed else self.painted.artifact
-
-
 async def paint_with_words(
     work: GenerateImage | EditImage, wanted: WantedWords | None, run: RunJob
-) -> AsyncGenerator[JobEvent | Made, None]:
-    """The events of both jobs; Made is last. Raises what `run` raises."""
-    made: Made | None = None
+) -> AsyncGenerator[JobEvent | PictureDone, None]:
+    """The events of both jobs; PictureDone is last. Raises what `run` raises."""
+    done: PictureDone | None = None
     async for event in run(work):
         yield event
         if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-            made = Made(event.job_id, event.output)
-    assert made is not None  # noqa: S101 - what it raises otherwise ends this
+            done = PictureDone(job_id=event.job_id, painted=event.output)
+    assert done is not None  # noqa: S101 - what it raises otherwise ends this
     if wanted is not None:
-        async for event in run(setting(wanted, made.painted.artifact)):
+        async for event in run(setting(wanted, done.artifact)):
             yield event
             if isinstance(event, JobFinished) and isinstance(event.output, TextComposed):
-                made = replace(made, composed=event.output)
-    yield made
+                done = done.model_copy(update={"composed": event.output})
+    yield done
 
 
 def setting(wanted: WantedWords, painting: str) -> ComposeText:

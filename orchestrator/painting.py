@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from orchestrator.cancelling import cancel_job
-from orchestrator.lettering import Made, RunJob, paint_with_words
+from orchestrator.lettering import paint_with_words
 from orchestrator.merging import merge
 from orchestrator.wanted_words import WantedWords
 from orchestrator.wiring import Services
 from shared.errors import DiptychError, error_of
-from shared.events import JobEvent, JobFailed, PictureDone, TurnCompleted, TurnEvent, Usage
+from shared.events import JobEvent, JobFailed, TurnCompleted, TurnEvent, Usage
 from shared.jobs import MAX_SEED, EditImage, GenerateImage, JobInput, new_job
 
 Work = GenerateImage | EditImage
@@ -44,17 +44,9 @@ async def paint(
             yield event
 
     try:
-        async for event in merge([_done(work, wanted, run) for work in works]):
+        async for event in merge([paint_with_words(work, wanted, run) for work in works]):
             yield event
     except DiptychError:
         await asyncio.gather(*(cancel_job(services.ledger, job) for job in jobs))
         raise
     yield TurnCompleted(usage=Usage())
-
-
-async def _done(work: Work, wanted: WantedWords | None, run: RunJob) -> AsyncGenerator[TurnEvent, None]:
-    async for event in paint_with_words(work, wanted, run):
-        if isinstance(event, Made):
-            yield PictureDone(job_id=event.job_id, painted=event.painted, composed=event.composed)
-        else:
-            yield event

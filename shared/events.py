@@ -138,14 +138,13 @@ class JobFailed(Frozen):
 
 
 class PictureDone(Frozen):
-    """A picture that was asked for without a VLM is as it shall be."""
+    """A picture is as it shall be: painted, and with its words where some were wanted."""
 
     type: Literal["picture_done"] = "picture_done"
     job_id: str
     """The painter's."""
     painted: GeneratedImage
     composed: TextComposed | None = None
-    """With words set over it, where some were wanted."""
 
     @property
     def artifact(self) -> ArtifactId:

@@ -3,6 +3,7 @@
 Of ways that all fail the one that was read best is kept, and the result says what was read.
 """
 
+import hashlib
 import io
 import time
 from collections.abc import Generator
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from PIL import Image
+from pydantic import ValidationError
 
 from services.ocr.reader import Reader
 from services.typesetting.alike import plain, same
 from services.typesetting.attempts import WAYS, attempts
 from services.typesetting.typesetter import ENGINE, Composed
 from shared.artifacts import ArtifactStore
+from shared.errors import NotFound
 from shared.events import JobProgress
 from shared.imaging import open_own
 from shared.jobs import Box, Job
@@ -48,6 +51,9 @@ def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
     def perform(job: Job) -> Generator[Happening, None, None]:
         work, started = job.input, time.perf_counter()
         assert isinstance(work, ComposeText)  # noqa: S101 - the queue's own kind
+        if (known := kept(store, work, name_of(work, reader))) is not None:
+            yield known.model_copy(update={"seconds": time.perf_counter() - started})
+            return
         source = store.get(work.source)
         tried: list[Tried] = []
         for composed in attempts(work, open_own(source)):
@@ -59,7 +65,7 @@ def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
         best = max(tried, key=lambda one: (one.exact is not False, one.clear, one.closeness(work.text)))
         lettering = best.composed.lettering
         png = png_with_lettering(best.composed.picture, source, record_of(work, best))
-        yield TextComposed(
+        made = TextComposed(
             artifact=store.put(png, "image/png"),
             source=work.source,
             width=best.composed.picture.width,
@@ -71,8 +77,29 @@ def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
             engine=ENGINE,
             seconds=time.perf_counter() - started,
         )
+        store.derive(work.source, name_of(work, reader), made.model_dump_json().encode())
+        yield made
 
     return perform
+
+
+def name_of(work: ComposeText, reader: Reader) -> str:
+    """Under which name a result is kept beside its source: other words, another look or reader make another."""
+    made = f"{work.model_dump_json()} {reader.version} {ENGINE}"
+    return f"words-{hashlib.sha256(made.encode()).hexdigest()[:32]}"
+
+
+def kept(store: ArtifactStore, work: ComposeText, name: str) -> TextComposed | None:
+    """What came of the same work before, where its picture is still there."""
+    known = store.derived(work.source, name)
+    if known is None:
+        return None
+    try:
+        found = TextComposed.model_validate_json(known)
+        store.get(found.artifact)
+    except (ValidationError, NotFound):
+        return None
+    return found
 
 
 def checked(reader: Reader, wanted: str, composed: Composed) -> Tried:

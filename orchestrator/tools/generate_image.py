@@ -7,11 +7,11 @@ from pydantic import Field
 
 from orchestrator.conversation import Conversation
 from orchestrator.items import Message
-from orchestrator.lettering import Made, paint_with_words
+from orchestrator.lettering import paint_with_words
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, ToolFailed, schema_of
 from orchestrator.tools.compose_text import told_read_back
 from orchestrator.wanted_words import WantedWords, completed, wanted_words
-from shared.events import JobEvent, JobFinished
+from shared.events import JobEvent, JobFinished, PictureDone
 from shared.jobs import GeneratedImage, GenerateImage
 
 
@@ -46,23 +46,23 @@ class GenerateImageTool:
         wanted = None
         if context.options.lettering:
             wanted = wanted_words(completed(arguments.prompt, said_last(context.conversation)))
-        made: Made | None = None
+        done: PictureDone | None = None
         unset: ToolFailed | None = None
         try:
             async for event in paint_with_words(work_of(context, arguments, wanted), wanted, context.run_job):
-                if isinstance(event, Made):
-                    made = event
+                if isinstance(event, PictureDone):
+                    done = event
                     continue
                 yield event
                 if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                    made = Made(event.job_id, event.output)
+                    done = PictureDone(job_id=event.job_id, painted=event.output)
         except ToolFailed as failure:
-            if made is None:
+            if done is None:
                 raise
             unset = failure  # the painting is there, without its words
-        assert made is not None  # noqa: S101 - it comes last
-        picture = context.conversation.add_picture(made.artifact, unknown_words=made.painted.unknown_words)
-        told = {"image": picture.handle} | told_of(made.painted) | told_of_words(made, wanted, unset)
+        assert done is not None  # noqa: S101 - it comes last
+        picture = context.conversation.add_picture(done.artifact, unknown_words=done.painted.unknown_words)
+        told = {"image": picture.handle} | told_of(done.painted) | told_of_words(done, wanted, unset)
         yield Outcome(told=told, picture=picture, alt=arguments.prompt)
 
 
@@ -91,16 +91,16 @@ def said_last(conversation: Conversation) -> str:
     return next(said, "")
 
 
-def told_of_words(made: Made, wanted: WantedWords | None, unset: ToolFailed | None) -> dict[str, Any]:
+def told_of_words(done: PictureDone, wanted: WantedWords | None, unset: ToolFailed | None) -> dict[str, Any]:
     """What the VLM is told of the words in the picture, which it knows itself; nothing where none were wanted.
 
     In few words: small VLMs take a sentence among the values for something to be said.
     """
     if wanted is None:
         return {}
-    if made.composed is None:
+    if done.composed is None:
         return {"words": f"not_set: {unset.error.code}" if unset else "not_set"}
-    return {"words": told_read_back(made.composed)}
+    return {"words": told_read_back(done.composed)}
 
 
 def told_of(image: GeneratedImage) -> dict[str, Any]:

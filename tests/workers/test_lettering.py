@@ -110,6 +110,18 @@ def test_the_picture_says_what_was_set_over_which_painting(composed, store):
     assert read_provenance(store.get(output.source)).lettering is None
 
 
+def test_what_was_set_before_is_only_looked_up(done, store):
+    work = ComposeText(source=store.put(png(TEAL), "image/png"), text="OPEN")
+    first, _ = done(work)
+    again, events = done(work)
+    assert again.output.model_copy(update={"seconds": 0}) == first.output.model_copy(update={"seconds": 0})
+    assert [event.type for event in events] == ["job_started", "job_finished"]
+    other, events = done(work.model_copy(update={"font": "serif"}))
+    assert other.output.artifact != first.output.artifact
+    store.delete(first.output.artifact)
+    assert "job_progress" in [event.type for event in done(work)[1]]
+
+
 def test_a_picture_that_was_not_painted_here_gets_no_record(composed, store):
     assert text_chunks(store.get(composed(TEAL, text="OPEN").artifact)) == {}
 
