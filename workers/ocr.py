@@ -1,10 +1,12 @@
-"""`python -m workers.ocr`: the worker that reads text, and sets it."""
+"""`python -m workers.ocr`: the worker that finds text, reads it, and sets it."""
 
+import dataclasses
 import hashlib
 import json
 import time
 from collections.abc import Generator
 
+from services.ocr.inspection import inspect
 from services.ocr.reader import Reader, ReadingProgress
 from services.ocr.settings import OcrSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
@@ -12,6 +14,7 @@ from shared.events import JobLine, JobProgress
 from shared.jobs import Box, Job, JobKind
 from shared.process_log import set_up_logging
 from shared.text_jobs import ReadText, TextRead
+from shared.text_places import KEPT_AS, FindText, TextPlaces
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
 from workers.lettering import compose_text
@@ -45,9 +48,27 @@ def read_text(reader: Reader, store: ArtifactStore) -> Perform:
     return perform
 
 
+def find_text(reader: Reader, store: ArtifactStore) -> Perform:
+    """What a job of this kind is: look where text is, and keep it beside the picture, where others look first."""
+
+    def perform(job: Job) -> Generator[Happening, None, None]:
+        work = job.input
+        assert isinstance(work, FindText)  # noqa: S101 - the queue's own kind
+        inspected = inspect(reader.models, store.get(work.artifact), reader.settings.ocr_detect_pixels)
+        places = TextPlaces(engine=reader.models.name, **dataclasses.asdict(inspected))
+        store.derive(work.artifact, KEPT_AS, places.model_dump_json().encode())
+        yield places
+
+    return perform
+
+
 def performs(reader: Reader, store: ArtifactStore) -> dict[JobKind, Perform]:
     """How each kind of job is done on this queue."""
-    return {JobKind.READ_TEXT: read_text(reader, store), JobKind.COMPOSE_TEXT: compose_text(reader, store)}
+    return {
+        JobKind.READ_TEXT: read_text(reader, store),
+        JobKind.COMPOSE_TEXT: compose_text(reader, store),
+        JobKind.FIND_TEXT: find_text(reader, store),
+    }
 
 
 def name_of(box: Box | None, reader: Reader) -> str:

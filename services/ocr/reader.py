@@ -21,14 +21,12 @@ from services.ocr.settings import OcrSettings
 from shared.imaging import open_own
 from shared.jobs import Box as Region
 from shared.jobs import check_box
-from shared.text_jobs import TextLine, TextRead, TextWord
+from shared.text_jobs import UNSURE, TextLine, TextRead, TextWord
 
 AHEAD = 2
 """Lines per thread that are begun before those ahead of them are done."""
 DOUBTFUL = 0.8
 """Confidence below which a box that is not wide is read in other directions too: a digit stands taller than wide."""
-UNSURE = 0.85
-"""Confidence of a line below which the result says that it may be wrong."""
 NARROW = 2.0
 """Width in heights of such a box."""
 
@@ -198,7 +196,7 @@ def note_of(found: list[TextLine], dropped: int, unread: int, settings: OcrSetti
             f"{dropped} {'place looks' if dropped == 1 else 'places look'} like text, but could not be read with a "
             f"confidence of {settings.ocr_min_confidence:g}: too small, too blurred, or of a script that is not known."
         )
-    unsure = sum(line.confidence < UNSURE for line in found)
+    unsure = sum(line.unsure for line in found)
     if unsure:
         said.append(f"{unsure} of {len(found)} lines are read with a confidence below {UNSURE:g} and may be wrong.")
     if unread:

@@ -1,4 +1,4 @@
-"""The reader's worker: jobs of both kinds through the runner, with the real reader."""
+"""The reader's worker: jobs of all its kinds through the runner, with the real reader."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
 from shared.jobs import QUEUES, JobStatus, Queue
 from shared.text_jobs import ReadText
+from shared.text_places import KEPT_AS, FindText, TextPlaces
 from tests.services.ocr.pages import PAGE_LINES, png, strip
 from workers.ocr import performs
 
@@ -20,8 +21,16 @@ def works(reader, store):
     return performs(reader, store)
 
 
-def test_both_kinds_come_on_the_readers_one_queue(works):
+def test_all_kinds_come_on_the_readers_one_queue(works):
     assert {QUEUES[kind] for kind in works} == {Queue.OCR}
+
+
+def test_where_text_is_is_kept_beside_the_picture(done, store):
+    artifact = store.put(png(strip(0, 4)), "image/png")
+    job, events = done(FindText(artifact=artifact))
+    assert len(job.output.heights) == 4
+    assert TextPlaces.model_validate_json(store.derived(artifact, KEPT_AS)) == job.output
+    assert [event.type for event in events] == ["job_started", "job_finished"]
 
 
 def test_lines_are_told_as_they_are_read(done, store):
