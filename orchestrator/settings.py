@@ -89,10 +89,6 @@ class OrchestratorSettings(Settings):
     result_chars: int = Field(default=6000, ge=100)
     """Characters of a text that the VLM itself gets to see in a tool result; people always get all of it."""
 
-    compose_text: bool = False
-    """Whether the VLM is offered `compose_text`, which sets exact words over a picture. The embedded one has not
-    learned to call it; larger ones do."""
-
     compact_chars: int = Field(default=6000, ge=100)
     """Characters of what was said that a compaction keeps, the newest first."""
 
@@ -106,11 +102,6 @@ class OrchestratorSettings(Settings):
     def base_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        """Names of our own tools that the VLM is not offered."""
-        return frozenset() if self.compose_text else frozenset({"compose_text"})
 
     @property
     def keys(self) -> tuple[str, ...]:

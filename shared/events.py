@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.errors import ErrorRecord
-from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput
-from shared.text_jobs import TextLine
+from shared.jobs import ArtifactId, Frozen, GeneratedImage, JobKind, JobOutput
+from shared.text_jobs import TextComposed, TextLine
 
 
 class TextQuote(Frozen):
@@ -168,6 +168,20 @@ class JobFailed(Frozen):
     error: ErrorRecord
 
 
+class PictureDone(Frozen):
+    """A picture is as it shall be: painted, and with its words where some were wanted."""
+
+    type: Literal["picture_done"] = "picture_done"
+    job_id: str
+    """The painter's."""
+    painted: GeneratedImage
+    composed: TextComposed | None = None
+
+    @property
+    def artifact(self) -> ArtifactId:
+        return self.composed.artifact if self.composed else self.painted.artifact
+
+
 class Usage(Frozen):
     """Tokens of all VLM calls of a turn."""
 
@@ -234,6 +248,6 @@ AnyJobEvent = JobQueued | AttemptEvent | JobFinished | JobFailed
 JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
 TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
 CallEvent = ToolCalled | FunctionCalled | PictureShown | ToolReturned
-TurnEvent = TextDelta | TextEnded | CallEvent | AnyJobEvent | StepEnded | TurnEnd
+TurnEvent = TextDelta | TextEnded | CallEvent | AnyJobEvent | PictureDone | StepEnded | TurnEnd
 
 job_event_adapter: TypeAdapter[JobEvent] = TypeAdapter(JobEvent)

@@ -19,7 +19,7 @@ SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 PAINTED = SOURCE_TYPES + "trainedAlgorithmicMedia"
 """IPTC's term for what a trained model made."""
 EDITED = SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
-"""IPTC's term for what a trained model changed."""
+"""IPTC's term for what a trained model made in part: it changed a picture, or words were set over what it made."""
 XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -41,6 +41,23 @@ class EditRecord(BaseModel):
     """Artifact id of the mask, where there was one."""
     region: tuple[int, int, int, int]
     """Left, top, right, bottom of the part that was painted, its context included."""
+
+
+class LetteringRecord(BaseModel):
+    """The words that were set over a painted picture, and whether OCR read them back."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    source: str
+    """Artifact id of the picture without them."""
+    text: str
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom."""
+    font: str
+    size: int
+    read_back: str | None
+    """None: not checked."""
+    exact: bool | None
 
 
 class Provenance(BaseModel):
@@ -69,6 +86,7 @@ class Provenance(BaseModel):
     """LoRAs by name, with their weights."""
     edit: EditRecord | None = None
     """None: a new picture."""
+    lettering: LetteringRecord | None = None
     software: str = SOFTWARE
 
     @property
@@ -91,9 +109,17 @@ def png_with_provenance(image: Image.Image, record: Provenance) -> bytes:
     chunks = {
         CHUNK: record.model_dump_json(),
         PARAMETERS: record.parameters,
-        XMP_CHUNK: XMP.format(source_type=EDITED if record.edit else PAINTED),
+        XMP_CHUNK: XMP.format(source_type=EDITED if record.edit or record.lettering else PAINTED),
     }
     return png_with_chunks(image, chunks)
+
+
+def png_with_lettering(image: Image.Image, source: bytes, lettering: LetteringRecord) -> bytes:
+    """The same for words that were set over one of our own pictures; one that was not painted here has no record."""
+    record = read_provenance(source)
+    if record is None:
+        return png_with_chunks(image, text_chunks(source))
+    return png_with_provenance(image, record.model_copy(update={"lettering": lettering}))
 
 
 def png_with_chunks(image: Image.Image, chunks: Mapping[str, str]) -> bytes:

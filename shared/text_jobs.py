@@ -85,52 +85,74 @@ class TextRead(Frozen):
 
 FontName = Literal["sans", "sans-bold", "serif", "serif-bold", "mono"]
 Align = Literal["left", "centre", "right"]
+Position = Literal["calm", "top", "centre", "bottom"]
+MAX_WORDS = 1000
+"""Characters that can be set at a time."""
 
 
 class ComposeText(Frozen):
-    """Set exact words over a picture, which stays as it is elsewhere."""
+    """Set exact words over a picture, which stays as it is elsewhere. What is None is decided by what reads best: it is
+    changed until OCR reads the words back."""
 
     kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
     source: ArtifactId
-    text: str = Field(min_length=1, max_length=1000, pattern=r"\S")
+    text: str = Field(min_length=1, max_length=MAX_WORDS, pattern=r"\S")
     """Its lines as they shall stand; where they are too long for the room, they are broken further."""
     box: Box | None = None
     """In the source: the text stands in the middle of it."""
-    position: Literal["top", "centre", "bottom"] = "centre"
-    """Where no box is given."""
-    font: FontName = "sans-bold"
+    position: Position = "centre"
+    """Where no box is given. `calm`: where the picture has the fewest edges."""
+    font: FontName | None = None
     size: int | None = Field(default=None, ge=8, le=2000)
     """Of the type, in pixels; None: as large as fits."""
     colour: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
     """None: white or nearly black, whichever can be read on what is there."""
     outline: bool | None = None
     """Around the letters, light or dark; None: where the colour alone cannot be read."""
+    plate: bool | None = None
+    """A plain ground behind the letters; None: where `calm` finds no calm place, or the words are not read back."""
     align: Align = "centre"
     rotation: float = Field(default=0, ge=-180, le=180)
     """Degrees, anticlockwise."""
 
 
-class TextComposed(Frozen):
-    """A picture with words set over it, and how that was done."""
+class Lettering(Frozen):
+    """How words were set."""
 
-    kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
-    artifact: ArtifactId
-    width: int
-    height: int
+    text: str
     box: Box
-    """What the letters take."""
+    """What the letters take, with their outline or plate."""
     size: int
     lines: int
+    font: FontName
     colour: str
     outline: str | None
+    plate: str | None
+    """Its colour; None: there is none."""
     contrast: float
     """WCAG's, 1 to 21, of the letters against what is around them."""
-    read_back: str | None
-    """What OCR reads there; None where it does not know the script."""
-    engine: str
-    seconds: float
 
     @property
     def legible(self) -> bool:
         """Whether the contrast is enough for text of any size."""
         return self.contrast >= LEGIBLE_CONTRAST
+
+
+class TextComposed(Frozen):
+    """A picture with words set over it, how that was done, and whether they can be read."""
+
+    kind: Literal[JobKind.COMPOSE_TEXT] = JobKind.COMPOSE_TEXT
+    artifact: ArtifactId
+    source: ArtifactId
+    """The picture without the words."""
+    width: int
+    height: int
+    lettering: Lettering
+    read_back: str | None
+    """What OCR reads there; None: set, not checked, for OCR does not know the script."""
+    exact: bool | None
+    """Whether that is what was wanted, as far as the font tells its characters apart."""
+    attempts: int
+    """How often they were set, until they were read back or nothing was left to be changed."""
+    engine: str
+    seconds: float

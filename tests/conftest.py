@@ -38,7 +38,7 @@ from shared.artifacts import DirectoryArtifactStore
 from shared.database import metadata, open_engine
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job
 from shared.ledger import Ledger
-from shared.text_jobs import TextLine, TextRead
+from shared.text_jobs import ComposeText, Lettering, TextComposed, TextLine, TextRead
 from shared.text_places import FindText, TextPlaces
 from workers.job_run import JobRunner
 
@@ -136,6 +136,29 @@ def performed(store):
                 model="quick",
                 seconds=0.01,
                 unknown_words=tuple(word for word in job.input.prompt.split() if word == "zeppelin"),
+            )
+        elif isinstance(job.input, ComposeText):
+            yield TextComposed(
+                artifact=store.put(png(16, 16, "white"), "image/png"),
+                source=job.input.source,
+                width=16,
+                height=16,
+                lettering=Lettering(
+                    text=job.input.text,
+                    box=(1, 2, 15, 8),
+                    size=8,
+                    lines=1,
+                    font="sans-bold",
+                    colour=job.input.colour or "#111111",
+                    outline=None,
+                    plate=None,
+                    contrast=21,
+                ),
+                read_back=job.input.text,
+                exact=True,
+                attempts=1,
+                engine="quick",
+                seconds=0.01,
             )
         elif isinstance(job.input, FindText):
             yield TextPlaces(heights=(), width=32, height=32, engine="quick", seconds=0.01)

@@ -9,15 +9,15 @@ from collections.abc import Generator
 from services.ocr.inspection import inspect
 from services.ocr.reader import Reader, ReadingProgress
 from services.ocr.settings import OcrSettings
-from services.typesetting.typesetter import compose
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobLine, JobProgress
 from shared.jobs import Box, Job, JobKind
 from shared.process_log import set_up_logging
-from shared.text_jobs import ComposeText, ReadText, TextComposed, TextRead
+from shared.text_jobs import ReadText, TextRead
 from shared.text_places import KEPT_AS, FindText, TextPlaces
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
+from workers.lettering import compose_text
 from workers.metrics import WorkerMetrics
 from workers.process import Work, serve
 from workers.settings import WorkerSettings
@@ -60,31 +60,6 @@ def find_text(reader: Reader, store: ArtifactStore) -> Perform:
         yield places
 
     return perform
-
-
-def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
-    """What a job of this kind is: set the words, and have them read back, so that the result says what stands there."""
-
-    def perform(job: Job) -> Generator[Happening, None, None]:
-        work = job.input
-        assert isinstance(work, ComposeText)  # noqa: S101 - the queue's own kind
-        composed = compose(work, store.get(work.source))
-        yield JobProgress(job_id=job.id, attempt=job.attempt, step=1, total=2)
-        values = dataclasses.asdict(composed)
-        png = values.pop("png")
-        back = read_back(reader, work.text, png, composed.box)
-        yield TextComposed(artifact=store.put(png, "image/png"), read_back=back, **values)
-
-    return perform
-
-
-def read_back(reader: Reader, text: str, png: bytes, box: Box) -> str | None:
-    """What the reader sees where the words were set; None where it does not know their characters."""
-    if not set("".join(text.split())) <= set(reader.models.characters):
-        return None
-    *_, read = reader.read(png, box)
-    assert isinstance(read, TextRead)  # noqa: S101 - it comes last
-    return read.text
 
 
 def performs(reader: Reader, store: ArtifactStore) -> dict[JobKind, Perform]:

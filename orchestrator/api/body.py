@@ -69,6 +69,8 @@ class DiptychOptions(Body):
     """What is laid over the painter: LoRAs of its folder by name, each with its weight."""
     fresh: bool = False
     """Paint anew, even where the same was painted before."""
+    lettering: bool = True
+    """Set words that the prompt wants in the picture as type; else they are left to the painter. Of new pictures."""
 
     @model_validator(mode="after")
     def _fast_decides_alone(self) -> Self:
@@ -92,4 +94,5 @@ class DiptychOptions(Body):
             painter=self.painter,
             loras=self.loras,
             fresh=self.fresh,
+            lettering=self.lettering,
         )

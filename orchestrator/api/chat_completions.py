@@ -82,9 +82,8 @@ def _loop(body: ChatRequest, conversation: Conversation, services: Services, own
         response_format=body.document,
     )
     bounds = Bounds(settings.max_steps, settings.max_calls, settings.max_format_errors, settings.turn_s)
-    functions = body.functions.leaving_out(settings.left_out)
     reading = TurnReading(services.planner, conversation, owner)
-    return AgentLoop(services.vlm, context, sampling, bounds, functions, reading=reading)
+    return AgentLoop(services.vlm, context, sampling, bounds, body.functions, reading=reading)
 
 
 def later_seed(seed: int | None, choice: int, bound: int) -> int | None:

@@ -18,6 +18,7 @@ from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, I
 from orchestrator.api.sse import HEADERS, MEDIA_TYPE, with_pauses
 from orchestrator.painting import Work, paint, series
 from orchestrator.pictures import Encoding, size_in
+from orchestrator.wanted_words import WantedWords, wanted_words
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
 from shared.errors import DiptychError, InvalidImage, InvalidRequest
 from shared.jobs import MAX_SEED, EditImage, GenerateImage, check_box
@@ -34,8 +35,10 @@ async def create_image(body: ImageRequest, services: ServicesDep, owner: OwnerDe
     options = body.diptych or DiptychOptions()
     size = options.size or (body.size if body.size != "auto" else None)
     width, height = sides(size) or (None, None)
-    work = GenerateImage(**common(body, options), width=width, height=height, best_of=options.best_of)
-    return await answer(work, body, picture_format(body, services), services, owner)
+    wanted = wanted_words(body.prompt) if options.lettering else None
+    prompt = wanted.rest if wanted else body.prompt
+    work = GenerateImage(**common(body, options, prompt), width=width, height=height, best_of=options.best_of)
+    return await answer(work, body, picture_format(body, services), services, owner, wanted=wanted)
 
 
 @router.post("/v1/images/edits", response_model=None, responses=ANSWERS)
@@ -53,7 +56,7 @@ async def edit_image(
         raise InvalidRequest("Give a mask or a box, not both.", param="mask")
     strength = FAITHFUL_STRENGTH if form.input_fidelity == "high" and not (form.mask or options.box) else None
     work = EditImage(
-        **common(form, options),
+        **common(form, options, form.prompt),
         source=source,
         mask=await mask_of(form.mask, source, services) if form.mask else None,
         box=options.box,
@@ -66,10 +69,18 @@ async def edit_image(
     return await answer(work, form, formed, services, owner)
 
 
-async def answer(work: Work, fields: ImageFields, formed: PictureFormat, services: Services, owner: str) -> Response:
+async def answer(
+    work: Work,
+    fields: ImageFields,
+    formed: PictureFormat,
+    services: Services,
+    owner: str,
+    *,
+    wanted: WantedWords | None = None,
+) -> Response:
     """Start the jobs, and answer with what becomes of them: whole, or as they go."""
     works = series(work, fields.n or 1)
-    turn = services.turns.start(paint(works, services, owner))
+    turn = services.turns.start(paint(works, services, owner, wanted))
     if not fields.stream:
         whole = await formed.whole(turn, [each.seed for each in works])
         return JSONResponse(whole.model_dump(exclude_none=True))
@@ -91,11 +102,11 @@ async def frames(first: "asyncio.Future[bytes]", rest: AsyncIterator[bytes]) -> 
         yield error_frame(error)
 
 
-def common(fields: ImageFields, options: DiptychOptions) -> dict[str, Any]:
+def common(fields: ImageFields, options: DiptychOptions, prompt: str) -> dict[str, Any]:
     """What painting and editing have in common."""
     own = options.steps is not None or options.guidance is not None
     return {
-        "prompt": fields.prompt,
+        "prompt": prompt,
         "negative_prompt": options.negative_prompt or "",
         "seed": secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed,
         "fast": options.fast or (fields.quality == "low" and not own),

@@ -22,9 +22,9 @@ from orchestrator.pictures import Encoding, encode, encode_preview
 from orchestrator.turns import Turn
 from shared.artifacts import ArtifactStore
 from shared.errors import DiptychError
-from shared.events import JobFinished, JobPreview, JobProgress, JobQueued
+from shared.events import JobPreview, JobProgress, JobQueued, PictureDone
 from shared.imaging import size_of
-from shared.jobs import GeneratedImage, JobKind
+from shared.jobs import JobKind
 
 PARTIAL: dict[JobKind, Any] = {
     JobKind.GENERATE_IMAGE: "image_generation.partial_image",
@@ -40,8 +40,7 @@ COMPLETED: dict[JobKind, Any] = {
 class Shown:
     """A finished picture as it is sent."""
 
-    output: GeneratedImage
-    job_id: str
+    done: PictureDone
     data: bytes
     width: int
     height: int
@@ -75,14 +74,14 @@ class PictureFormat:
         """The answer in one piece, its pictures in the order of `seeds`. Raises DiptychError where the turn failed."""
         shown: list[Shown] = []
         async for event in turn.completed():
-            if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                shown.append(await self._shown(event.job_id, event.output))
-        shown.sort(key=lambda picture: seeds.index(picture.output.seed))
+            if isinstance(event, PictureDone):
+                shown.append(await self._shown(event))
+        shown.sort(key=lambda picture: seeds.index(picture.done.painted.seed))
         data = [await self._entry(picture) for picture in shown]
         return ImagesAnswer(
             created=self.created,
             data=data,
-            usage=ImageUsage.of([picture.output for picture in shown]),
+            usage=ImageUsage.of([picture.done.painted for picture in shown]),
             **self._described(shown[0]),
         )
 
@@ -96,8 +95,8 @@ class PictureFormat:
                 jobs[event.job_id].total = event.total
             elif isinstance(event, JobPreview) and self._is_due(event, jobs[event.job_id]):
                 yield await self._partial(event, jobs[event.job_id])
-            elif isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                yield self._completed(await self._shown(event.job_id, event.output))
+            elif isinstance(event, PictureDone):
+                yield self._completed(await self._shown(event))
 
     def _is_due(self, preview: JobPreview, job: Progress) -> bool:
         """Partial images are spread over the steps; a second attempt does not repeat them."""
@@ -119,10 +118,10 @@ class PictureFormat:
 
     def _completed(self, shown: Shown) -> bytes:
         event = CompletedImage(
-            type=COMPLETED[shown.output.kind],
+            type=COMPLETED[shown.done.painted.kind],
             b64_json=_text(shown.data),
             created_at=int(time.time()),
-            usage=ImageUsage.of([shown.output]),
+            usage=ImageUsage.of([shown.done.painted]),
             diptych=self._details(shown),
             **self._described(shown),
         )
@@ -135,23 +134,23 @@ class PictureFormat:
         artifact = await asyncio.to_thread(self.store.put, shown.data, self.encoding.media_type)
         return PictureObject(url=self.links.link(artifact), diptych=details)
 
-    async def _shown(self, job_id: str, output: GeneratedImage) -> Shown:
-        return await asyncio.to_thread(self._encoded, job_id, output)
+    async def _shown(self, done: PictureDone) -> Shown:
+        return await asyncio.to_thread(self._encoded, done)
 
-    def _encoded(self, job_id: str, output: GeneratedImage) -> Shown:
-        png = self.store.get(output.artifact)
+    def _encoded(self, done: PictureDone) -> Shown:
+        png = self.store.get(done.artifact)
         size = self.encoding.size_of(size_of(png))
-        return Shown(output, job_id, encode(png, self.encoding), *size)
+        return Shown(done, encode(png, self.encoding), *size)
 
     def _described(self, shown: Shown) -> dict[str, Any]:
         return {
             "output_format": self.encoding.format,
-            "quality": "low" if shown.output.fast else "high",
+            "quality": "low" if shown.done.painted.fast else "high",
             "size": f"{shown.width}x{shown.height}",
         }
 
     def _details(self, shown: Shown) -> PictureDetails | None:
-        return PictureDetails.of(shown.job_id, shown.output, self.unused_images) if self.extended else None
+        return PictureDetails.of(shown.done, self.unused_images, self.links) if self.extended else None
 
 
 def error_frame(error: DiptychError) -> bytes:

@@ -9,7 +9,10 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel
 
 from orchestrator.api import sse
+from orchestrator.api.words_set import WordsSet
+from orchestrator.links import Links
 from orchestrator.pictures import Format
+from shared.events import PictureDone
 from shared.jobs import Candidate, GeneratedImage, JobKind
 
 Quality = Literal["low", "high"]
@@ -73,11 +76,13 @@ class PictureDetails(BaseModel):
     """It was painted before, for the same request."""
     unused_images: int
     """Pictures of an edit's request that were not looked at."""
+    lettering: WordsSet | None = None
 
     @classmethod
-    def of(cls, job_id: str, picture: GeneratedImage, unused_images: int) -> Self:
+    def of(cls, done: PictureDone, unused_images: int, links: Links) -> Self:
+        picture = done.painted
         return cls(
-            job=job_id,
+            job=done.job_id,
             seed=picture.seed,
             fast=picture.fast,
             steps=picture.steps,
@@ -90,6 +95,7 @@ class PictureDetails(BaseModel):
             candidates=picture.candidates,
             kept=picture.kept,
             unused_images=unused_images,
+            lettering=WordsSet.of(done.composed, links) if done.composed else None,
         )
 
 

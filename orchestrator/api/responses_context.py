@@ -30,10 +30,9 @@ async def count_input_tokens(body: CountRequest, services: ServicesDep, owner: O
     And what it resolves of the text in those pictures.
     """
     context = await context_of(body, services, owner)
-    functions = body.functions.leaving_out(services.settings.left_out)
     plan, usage = await asyncio.gather(
         services.planner.plan(context.conversation, owner),
-        count_tokens(services.vlm, context.conversation, functions, body.instructions or ""),
+        count_tokens(services.vlm, context.conversation, body.functions, body.instructions or ""),
     )
     images = [_picture_text(handle, picture) for handle, picture in plan.pictures.items()]
     return {

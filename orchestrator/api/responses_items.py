@@ -6,6 +6,8 @@ from typing import Any
 
 from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.responses_pictures import SOURCE, reference
+from orchestrator.api.words_set import WordsSet
+from orchestrator.links import Links
 from shared.errors import ErrorRecord
 from shared.events import FunctionCalled, PictureShown, TextQuote, ToolCalled
 from shared.jobs import GeneratedImage, JobOutput
@@ -60,6 +62,7 @@ class ImageForm:
     """How pictures are given out."""
 
     tool: ImageGenerationTool
+    links: Links
     response_id: str
     extended: bool
     """Whether the values that OpenAI has no field for are told."""
@@ -70,8 +73,13 @@ class ImageForm:
             item["diptych"] = {"response_id": self.response_id, "arguments": call.arguments, "source": call.source}
         return item
 
-    def done(self, call: ToolCalled, shown: PictureShown, *, given: str, output: JobOutput | None) -> dict[str, Any]:
-        """The finished item, with the picture as it was made and the artifact of it as it is given out."""
+    def done(
+        self, call: ToolCalled, shown: PictureShown, *, given: str, outputs: Sequence[JobOutput]
+    ) -> dict[str, Any]:
+        """The finished item, with the picture as it was made and the artifact of it as it is given out.
+
+        `outputs`: of the call's jobs; the last one's is the picture.
+        """
         item = self.begun(call) | {
             "status": "completed",
             "result": reference(given),
@@ -82,16 +90,19 @@ class ImageForm:
             "quality": self.tool.quality,
             "revised_prompt": call.arguments.get("prompt"),
         }
-        if isinstance(output, GeneratedImage):
-            item["size"] = f"{output.width}x{output.height}"
-            if self.extended:
-                item["diptych"] |= _painting(output) | {"url": shown.link}
-        elif isinstance(output, TextComposed):
-            item["size"] = f"{output.width}x{output.height}"
-            if self.extended:
-                made = output.model_dump(mode="json", exclude={"kind", "artifact", "width", "height"})
-                item["diptych"] |= made | {"url": shown.link}
+        for output in outputs:
+            if isinstance(output, GeneratedImage | TextComposed):
+                item["size"] = f"{output.width}x{output.height}"
+                if self.extended:
+                    item["diptych"] |= self._told(output)
+        if self.extended:
+            item["diptych"]["url"] = shown.link
         return item
+
+    def _told(self, output: GeneratedImage | TextComposed) -> dict[str, Any]:
+        if isinstance(output, GeneratedImage):
+            return _painting(output)
+        return {"lettering": WordsSet.of(output, self.links).model_dump(mode="json")}
 
 
 def _painting(output: GeneratedImage) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def loop_of(
         tools,
         body.sampling,
         bounds,
-        body.functions.leaving_out(services.settings.left_out),
+        body.functions,
         reading=TurnReading(services.planner, tools.conversation, tools.owner),
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
@@ -243,7 +243,7 @@ def stream_of(body: ResponseRequest, response: dict[str, Any], services: Service
     return ResponseStream(
         response=response,
         pictures=Pictures(services.store),
-        images=ImageForm(body.image_tool, response["id"], extended) if body.image_tool else None,
+        images=ImageForm(body.image_tool, services.links, response["id"], extended) if body.image_tool else None,
         hosted=frozenset(own for tool in body.tools if isinstance(tool, HostedTool) for own in HOSTED[tool.type]),
         extended=extended,
         only_json=body.text.response_format is not None,

@@ -53,7 +53,8 @@ class _Call:
     """Whether it was said that the painter has begun."""
     partial_images: int = 0
     total: int = 0
-    output: JobOutput | None = None
+    outputs: list[JobOutput] = field(default_factory=list)
+    """Of its jobs, in order."""
 
 
 @dataclass
@@ -182,7 +183,7 @@ class ResponseStream:
             self._writer.gap = True
             return
         call = self._calls.pop(event.call_id)
-        item = self.images.done(call.event, event, given=artifact, output=call.output)
+        item = self.images.done(call.event, event, given=artifact, outputs=call.outputs)
         yield self._image_event("completed", event.id, call.index)
         yield self._events.finish_item(call.index, item)
 
@@ -193,7 +194,9 @@ class ResponseStream:
         if event.error is not None:
             yield self._events.finish_item(call.index, failed(self.response["output"][call.index], event.error))
         else:
-            yield self._events.finish_item(call.index, hosted_item(call.event, "completed", call.output))
+            yield self._events.finish_item(
+                call.index, hosted_item(call.event, "completed", call.outputs[-1] if call.outputs else None)
+            )
 
     def _job(self, event: AnyJobEvent, artifact: str | None) -> Iterator[Event]:
         if isinstance(event, JobQueued) and event.call_id is not None:
@@ -211,7 +214,7 @@ class ResponseStream:
         elif isinstance(event, JobPreview) and artifact is not None and self._partial_is_due(event):
             yield self._partial(call, artifact)
         elif isinstance(event, JobFinished):
-            call.output = event.output
+            call.outputs.append(event.output)
 
     def _call_of(self, event: AnyJobEvent) -> _Call | None:
         """The shown call that a job serves."""

@@ -23,6 +23,8 @@ HOSTED = {
     "image_generation": PAINTING["auto"],
 }
 """Each hosted tool's type, and the names of our own tools behind it."""
+NEVER_FORCED = frozenset({"compose_text"})
+"""Who must call `image_generation` paints or edits: words are set over a picture where the model finds it right."""
 
 
 class FunctionTool(Body):
@@ -88,18 +90,18 @@ def functions_of(tools: list[ResponseTool], choice: ToolChoice, *, parallel: boo
     named = {name_of(tool) for tool in tools}
     allowed = named
     wanted = choice if isinstance(choice, str) else "auto"
-    first: tuple[str, ...] = ()
+    first: frozenset[str] = frozenset()
     if isinstance(choice, AllowedTools):
         allowed, wanted = {name_of(tool) for tool in choice.tools}, choice.mode
     elif isinstance(choice, NamedFunction):
         wanted = choice.name
     elif isinstance(choice, NamedTool):
-        first = HOSTED[choice.type]
+        first = frozenset(HOSTED[choice.type]) - NEVER_FORCED
     return Functions(
         schemas=tuple(_schema(tool) for tool in tools if isinstance(tool, FunctionTool) and tool.name in allowed),
         choice=wanted,
         parallel=parallel,
-        first=frozenset(first),
+        first=first,
         without=frozenset(own for kind in HOSTED if kind in named - allowed for own in HOSTED[kind]) | _unwanted(tools),
     )
 

@@ -48,6 +48,8 @@ class PaintingOptions:
     painter: str = ""
     loras: Loras = field(default_factory=dict)
     fresh: bool = False
+    lettering: bool = True
+    """Of new pictures: words that the prompt wants in them are set as type."""
 
     @property
     def fixed_seed(self) -> int:

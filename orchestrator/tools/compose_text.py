@@ -1,14 +1,14 @@
 """The tool that has exact words set over a picture. The source keeps its own handle."""
 
 from collections.abc import AsyncGenerator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, box_in, schema_with_images
 from shared.events import JobEvent, JobFinished
-from shared.text_jobs import Align, ComposeText, FontName, TextComposed
+from shared.text_jobs import Align, ComposeText, FontName, Position, TextComposed
 
 
 class ComposeTextArguments(Arguments):
@@ -22,8 +22,10 @@ class ComposeTextArguments(Arguments):
         max_length=4,
         description="Left, top, right, bottom in pixels: where the words stand. Leave it out to use position.",
     )
-    position: Literal["top", "centre", "bottom"] = Field(default="centre", description="Where, without a box.")
-    font: FontName = Field(default="sans-bold", description="sans-bold is the most legible.")
+    position: Position = Field(
+        default="centre", description="Where, without a box; calm: where the picture has the fewest edges."
+    )
+    font: FontName | None = Field(default=None, description="Left out: the most legible.")
     size: int | None = Field(
         default=None, ge=8, le=2000, description="Of the letters, in pixels; left out: as large as fits."
     )
@@ -31,6 +33,7 @@ class ComposeTextArguments(Arguments):
         default=None, pattern=r"^#[0-9a-fA-F]{6}$", description="As #rrggbb; left out: one that can be read there."
     )
     outline: bool | None = Field(default=None, description="Left out: only where it takes one to read the words.")
+    plate: bool | None = Field(default=None, description="A plain ground; left out: where the words need one.")
     align: Align = Field(default="centre", description="Of several lines.")
     rotation: float = Field(default=0, ge=-180, le=180, description="Degrees anticlockwise.")
 
@@ -58,16 +61,20 @@ class ComposeTextTool:
             yield event
             if isinstance(event, JobFinished) and isinstance(event.output, TextComposed):
                 made = context.conversation.add_picture(event.output.artifact)
-                told = {"image": made.handle, "lettered": arguments.image} | told_of(event.output, arguments.text)
+                told = {"image": made.handle, "lettered": arguments.image} | told_of(event.output)
                 yield Outcome(told=told, picture=made, alt=" ".join(arguments.text.split()))
 
 
-def told_of(output: TextComposed, text: str) -> dict[str, Any]:
-    """What the VLM is told of a picture with words on it."""
-    told = output.model_dump(include={"box", "size", "lines", "colour", "outline", "contrast"})
-    if output.read_back is not None:
-        exact = "".join(output.read_back.split()) == "".join(text.split())  # lines may have been broken
-        told["read_back"] = "exact" if exact else output.read_back
-    if not output.legible:
+def told_of(output: TextComposed) -> dict[str, Any]:
+    """What the VLM is told of words on a picture."""
+    told = output.lettering.model_dump(exclude={"text"}, exclude_none=True) | {"read_back": told_read_back(output)}
+    if not output.lettering.legible:
         told["note"] = "The colour is hard to read there. Leave colour and outline out, or choose another place."
     return told
+
+
+def told_read_back(output: TextComposed) -> str:
+    """What OCR reads there: `exact`, or the words, or `not_checked` where it does not know the script."""
+    if output.read_back is None:
+        return "not_checked"
+    return "exact" if output.exact else f"read as: {output.read_back}"

@@ -3,8 +3,8 @@
 Knows their schemas and which of them must be called. Does not run anything: that is the client's part.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.conversation import Conversation
 from orchestrator.tools import registry
@@ -28,10 +28,6 @@ class Functions:
     @property
     def names(self) -> frozenset[str]:
         return frozenset(schema["function"]["name"] for schema in self.schemas)
-
-    def leaving_out(self, names: frozenset[str]) -> Self:
-        """The same without some of our own tools."""
-        return replace(self, without=self.without | names)
 
     def offer(self, conversation: Conversation, *, first: bool) -> Offer:
         """What the VLM may call. A choice holds for the first answer of a turn; it is met then."""

@@ -1,5 +1,7 @@
 """Which colour can be read on what lies under the letters, by WCAG's contrast. Knows no text."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -50,3 +52,9 @@ def best_of(under: NDArray[np.float64]) -> Colour:
 def opposite(colour: Colour) -> Colour:
     """White or nearly black, whichever differs more from a colour."""
     return best_of(np.array([colour], float))
+
+
+def nearest(colours: Sequence[Colour], under: NDArray[np.float64]) -> Colour:
+    """Which of the colours is as light as what lies there."""
+    there = float(np.median(luminance(under)))
+    return min(colours, key=lambda colour: abs(float(luminance(np.array(colour, float))) - there))

@@ -5,7 +5,7 @@ from typing import Any
 import freetype
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from services.typesetting.fonts import drawing_face
 from services.typesetting.setting import Block
@@ -67,3 +67,15 @@ def grown(mask: Mask, width: int) -> Mask:
     wide.paste(mask, (width, width))
     rim = wide.filter(ImageFilter.MaxFilter(2 * width + 1)).filter(ImageFilter.GaussianBlur(0.6))
     return ImageChops.lighter(rim, wide)
+
+
+def plate_of(mask: Mask, rim: int) -> Mask:
+    """A plain ground that is wider than the ink by `rim` on each side, with round corners.
+
+    At least half as wide again as high: a narrow one with a letter in it looks like a letter itself.
+    """
+    height = mask.height + 2 * rim
+    width = max(mask.width + 2 * rim, height * 3 // 2)
+    plate = Image.new("L", (width, height))
+    ImageDraw.Draw(plate).rounded_rectangle((0, 0, width - 1, height - 1), radius=rim, fill=255)
+    return plate

@@ -45,7 +45,9 @@ class Room:
     degrees: float = 0.0
     """By which the text is turned in it, anticlockwise."""
     rim: float = 0.0
-    """Width of the outline around the letters, in sizes of the type."""
+    """Width of the outline or plate around the letters, in sizes of the type."""
+    most: int = LARGEST
+    """Largest size of type that is wanted where none is given."""
 
     def takes(self, tried: Block) -> bool:
         width, height = self.taken_by(tried)
@@ -83,7 +85,7 @@ def fitted(text: str, font: FontName, room: Room, size: int | None = None) -> Bl
             f"and there are {room.width:.0f}x{room.height:.0f}. Give it a larger box, a smaller size, or less text.",
             code="text_does_not_fit",
         )
-    low, high = (size, size) if size else (SMALLEST, min(LARGEST, int(max(room.width, room.height))))
+    low, high = (size, size) if size else (SMALLEST, min(room.most, int(max(room.width, room.height))))
     while low < high:
         middle = (low + high + 1) // 2
         if room.takes(larger := tried(middle)):

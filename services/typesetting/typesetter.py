@@ -1,89 +1,71 @@
 """Sets text over a picture: finds its size, its place and a colour that can be read, and draws it. Every other pixel
 stays as it is."""
 
-import time
 import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from services.typesetting.colours import Colour, best_of, contrast, opposite, parse, pixels_under, written
-from services.typesetting.drawing import Mask, grown, mask_of, turned
-from services.typesetting.setting import Room, fitted
-from shared.imaging import open_own
-from shared.jobs import Box, check_box
-from shared.provenance import png_with_chunks, text_chunks
-from shared.text_jobs import LEGIBLE_CONTRAST, ComposeText
+from services.typesetting.colours import DARK, LIGHT, Colour, best_of, contrast, nearest, opposite, parse, pixels_under
+from services.typesetting.colours import written as as_text
+from services.typesetting.drawing import Mask, grown, mask_of, plate_of, turned
+from services.typesetting.spots import PLATE_RIM, RIM, Spot, corner_in, spot_for
+from shared.jobs import Box
+from shared.text_jobs import LEGIBLE_CONTRAST, ComposeText, Lettering
 
-MARGIN = 0.05
-"""Of the shorter side of the picture, kept free where no box is given."""
-BAND = 0.3
-"""Of the picture's height, which text at the top or at the bottom may take."""
-RIM = 0.06
-"""Width of an outline in sizes of the type."""
 ENGINE = "HarfBuzz and FreeType, Noto fonts"
+USUAL = "sans-bold"
+"""The font where none is wanted: the most legible."""
 
 
 @dataclass(frozen=True)
 class Composed:
     """A picture with text, and how it was set."""
 
-    png: bytes
-    width: int
-    height: int
-    box: Box
-    """What the letters take, their outline included."""
-    size: int
-    lines: int
-    colour: str
-    outline: str | None
-    contrast: float
-    """Between the letters and what is around them, 1 to 21: pixels of the picture, or the outline."""
-    seconds: float
-    engine: str = ENGINE
+    picture: Image.Image
+    lettering: Lettering
 
 
-def compose(work: ComposeText, png: bytes) -> Composed:
-    """Set the text over a picture of our own.
+def compose(work: ComposeText, source: Image.Image) -> Composed:
+    """Set the text over a picture.
 
     Raises:
         InvalidRequest: the box does not lie in the picture, the text does not fit, or no font has a character.
     """
-    started = time.perf_counter()
-    picture = open_own(png)
-    area = area_of(work, picture.size)
-    rim = 0.0 if work.outline is False else RIM
-    room = Room(area[2] - area[0], area[3] - area[1], work.rotation, rim)
-    block = fitted(unicodedata.normalize("NFC", work.text.strip("\n")), work.font, room, work.size)
-    ink = turned(mask_of(block, work.align), work.rotation)
-    around = grown(ink, max(1, round(RIM * block.size)))
-    left, top = place_in(area, around, work)
-    letters = Letters(ink, around, (left, top))
-    colour, outline, ratio = coloured(work, letters, picture)
-    letters.draw(picture, colour, outline)
+    picture, font = source.copy(), work.font or USUAL
+    spot = spot_for(work, unicodedata.normalize("NFC", work.text.strip("\n")), font, picture)
+    letters = letters_of(spot, work)
+    look = plated(work, letters, picture) if spot.plate else outlined(work, letters, picture)
+    letters.draw(picture, look)
     return Composed(
-        png=png_with_chunks(picture, text_chunks(png)),
-        width=picture.width,
-        height=picture.height,
-        box=(
-            max(left, 0),
-            max(top, 0),
-            min(left + around.width, picture.width),
-            min(top + around.height, picture.height),
+        picture,
+        Lettering(
+            text=work.text,
+            box=letters.box_in(picture),
+            size=round(spot.block.size),
+            lines=len(spot.block.lines),
+            font=font,
+            colour=as_text(look.colour),
+            outline=as_text(look.around) if look.around and not spot.plate else None,
+            plate=as_text(look.around) if look.around and spot.plate else None,
+            contrast=round(look.contrast, 2),
         ),
-        size=round(block.size),
-        lines=len(block.lines),
-        colour=written(colour),
-        outline=written(outline) if outline else None,
-        contrast=round(ratio, 2),
-        seconds=time.perf_counter() - started,
     )
 
 
 @dataclass(frozen=True)
+class Look:
+    """The letters' colour, that of their outline or plate, and their contrast with that or with the picture."""
+
+    colour: Colour
+    around: Colour | None
+    contrast: float
+
+
+@dataclass(frozen=True)
 class Letters:
-    """Ink, the same with a rim around it, and where the latter's corner lies in the picture."""
+    """Ink, what may lie around it (a rim or a plate), and where the latter's corner lies in the picture."""
 
     ink: Mask
     around: Mask
@@ -95,41 +77,40 @@ class Letters:
         right, bottom = left + self.around.width, top + self.around.height
         return max(left, 0), max(top, 0), min(right, picture.width), min(bottom, picture.height)
 
-    def draw(self, picture: Image.Image, colour: Colour, outline: Colour | None) -> None:
-        if outline is not None:
-            picture.paste(Image.new("RGB", self.around.size, outline), self.corner, self.around)
-        rim = (self.around.width - self.ink.width) // 2
-        place = (self.corner[0] + rim, self.corner[1] + rim)
-        picture.paste(Image.new("RGB", self.ink.size, colour), place, self.ink)
+    def draw(self, picture: Image.Image, look: Look) -> None:
+        if look.around is not None:
+            picture.paste(Image.new("RGB", self.around.size, look.around), self.corner, self.around)
+        left, top = self.corner
+        place = left + (self.around.width - self.ink.width) // 2, top + (self.around.height - self.ink.height) // 2
+        picture.paste(Image.new("RGB", self.ink.size, look.colour), place, self.ink)
 
 
-def area_of(work: ComposeText, size: tuple[int, int]) -> Box:
-    """Where the text may stand."""
-    if work.box is not None:
-        check_box(work.box, size)
-        return work.box
-    width, height = size
-    margin, band = round(MARGIN * min(size)), round(BAND * height)
-    top = height - band if work.position == "bottom" else margin
-    bottom = band if work.position == "top" else height - margin
-    return margin, top, width - margin, bottom
+def letters_of(spot: Spot, work: ComposeText) -> Letters:
+    level, size = mask_of(spot.block, work.align), spot.block.size
+    ink = turned(level, work.rotation)
+    if spot.plate:
+        around = turned(plate_of(level, max(2, round(PLATE_RIM * size))), work.rotation)
+    else:
+        around = grown(ink, max(1, round(RIM * size)))
+    return Letters(ink, around, corner_in(spot.area, around.size, work))
 
 
-def place_in(area: Box, mask: Mask, work: ComposeText) -> tuple[int, int]:
-    """The corner of the letters in an area: by its alignment across, in its middle down, or at the picture's edge."""
-    left, top, right, bottom = area
-    free = (right - left - mask.width, bottom - top - mask.height)
-    across = {"left": 0, "right": free[0]}.get(work.align, free[0] // 2)
-    down = {"top": 0, "bottom": free[1]}.get("centre" if work.box else work.position, free[1] // 2)
-    return left + across, top + down
+def plated(work: ComposeText, letters: Letters, picture: Image.Image) -> Look:
+    """On a plate: light or dark, as the picture is there, or as a wanted colour needs it."""
+    if work.colour:
+        plate = opposite(parse(work.colour))
+    else:
+        plate = nearest((LIGHT, DARK), pixels_under(picture, letters.around, letters.corner))
+    colour = parse(work.colour) if work.colour else opposite(plate)
+    return Look(colour, plate, contrast(colour, np.array([plate], float)))
 
 
-def coloured(work: ComposeText, letters: Letters, picture: Image.Image) -> tuple[Colour, Colour | None, float]:
-    """Colour, outline and their contrast; where nobody spoke of an outline, it is there if it takes one to read."""
+def outlined(work: ComposeText, letters: Letters, picture: Image.Image) -> Look:
+    """On the picture itself; where nobody spoke of an outline, it is there if it takes one to read."""
     under = pixels_under(picture, letters.around, letters.corner)
     colour = parse(work.colour) if work.colour else best_of(under)
     ratio = contrast(colour, under)
     if work.outline is False or (work.outline is None and ratio >= LEGIBLE_CONTRAST):
-        return colour, None, ratio
+        return Look(colour, None, ratio)
     outline = opposite(colour)
-    return colour, outline, contrast(outline, np.array([colour], float))
+    return Look(colour, outline, contrast(outline, np.array([colour], float)))

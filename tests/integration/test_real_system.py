@@ -62,6 +62,23 @@ def test_a_wish_becomes_a_picture_painted_by_the_worker(system):
     assert media_type_of(job["output"]["artifact"]) == "image/png"
 
 
+def test_words_that_a_wish_asks_for_stand_in_the_picture(system):
+    chunks = list(stream(system, "Draw a red apple with the words OPEN", seed=7, steps=8))
+    ended = [event["output"] for event in told(chunks) if event["type"] == "job_finished"]
+    assert [output["kind"] for output in ended] == ["generate_image", "compose_text"]
+    answer = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    picture = httpx.get(LINK.match(answer)["url"], timeout=30).content
+    record = read_provenance(picture)
+    assert (record.prompt, record.lettering.text, record.lettering.exact) == ("a red apple", "OPEN", True)
+    assert "OPEN" in ask(system, "what does this say?", picture).choices[0].message.content
+    jobs = {event["job_id"] for event in told(chunks) if event["type"] == "job_queued"}
+    assert [job_of(system, job)["status"] for job in jobs] == ["done", "done"]
+    again = system.client().images.generate(
+        prompt='a red apple with the words "OPEN"', extra_body={"diptych": {"seed": 7, "steps": 8}}
+    )
+    assert base64.b64decode(again.data[0].b64_json) == picture
+
+
 def test_a_page_becomes_its_text_character_for_character(system):
     answer = ask(system, "what does this say?", (FIXTURES / "page.png").read_bytes())
     assert (FIXTURES / "page.txt").read_text().rstrip("\n") in answer.choices[0].message.content

@@ -12,13 +12,15 @@ from shared.events import Usage
 WISH = {"model": "diptych", "input": "hello", "stream": True}
 PAINT = {"type": "image_generation", "partial_images": 2}
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
-TEXT, LINK, PICTURE, MIXED, GIVEN = "text", "link", "picture", "mixed", "given"
+TEXT, LINK, PICTURE, MIXED, GIVEN, LETTERED = "text", "link", "picture", "mixed", "given", "lettered"
 BODIES = {
     TEXT: WISH,
     LINK: WISH | {"instructions": "draw"},
     PICTURE: WISH | {"instructions": "draw", "tools": [PAINT], "diptych": {}},
     MIXED: WISH | {"instructions": "draw", "tools": [PAINT, FUNCTION]},
     GIVEN: WISH | {"tools": [PAINT], "diptych": {"call": {"name": "generate_image", "prompt": "a cat"}}},
+    LETTERED: WISH
+    | {"tools": [PAINT], "diptych": {"call": {"name": "generate_image", "prompt": 'a cat with the words "OPEN"'}}},
 }
 WITHIN_S = 10
 

@@ -12,7 +12,6 @@ from orchestrator.conversation import Conversation
 from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.items import TextPart
 from orchestrator.loop import AgentLoop
-from orchestrator.settings import OrchestratorSettings
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
 from orchestrator.turn_reading import TurnReading
@@ -96,7 +95,7 @@ async def test_words_that_were_broken_into_lines_are_still_read_back_exactly(run
 
 
 async def test_words_that_can_hardly_be_read_are_told_to_be_so(run):
-    _, vlm = await run(compose(text="OPEN", colour="#008080", outline=False), [VlmText(text="x")])
+    _, vlm = await run(compose(text="OPEN", colour="#008080", outline=False, plate=False), [VlmText(text="x")])
     assert "hard to read" in told(vlm)["note"]
 
 
@@ -118,15 +117,12 @@ async def test_calls_that_cannot_be_done_are_answered_with_a_sentence(run, argum
     assert said in told(vlm)["error"]
 
 
-async def test_it_is_offered_only_where_the_settings_say_so(run):
-    async def offered(settings):
-        _, vlm = await run([VlmText(text="x")], functions=Functions().leaving_out(settings.left_out))
-        return {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1].tools}
-
-    assert "compose_text" not in await offered(OrchestratorSettings())
-    parameters = (await offered(OrchestratorSettings(compose_text=True)))["compose_text"]
+async def test_it_is_offered_wherever_there_is_a_picture(run):
+    _, vlm = await run([VlmText(text="x")])
+    offered = {tool["function"]["name"]: tool["function"]["parameters"] for tool in vlm.asked[0][1].tools}
+    parameters = offered["compose_text"]
     assert parameters["properties"]["image"]["enum"] == ["image_1"]
-    assert parameters["properties"]["position"]["enum"] == ["top", "centre", "bottom"]
+    assert parameters["properties"]["position"]["enum"] == ["calm", "top", "centre", "bottom"]
     assert parameters["required"] == ["image", "text"]
 
 
@@ -135,7 +131,7 @@ async def test_in_a_response_the_picture_is_an_item_of_image_generation(sdk_for,
     picture = data_url(png(Image.new("RGB", (400, 300), "teal")))
     asked = [{"role": "user", "content": [{"type": "input_image", "detail": "auto", "image_url": picture}]}]
     extra = {"diptych": {}} if extended else {}
-    async with sdk_for(compose(text="OPEN"), [VlmText(text="There.")], compose_text=True) as client:
+    async with sdk_for(compose(text="OPEN"), [VlmText(text="There.")]) as client:
         response = await client.responses.create(
             model="diptych", input=asked, tools=[{"type": "image_generation"}], extra_body=extra
         )
@@ -148,4 +144,5 @@ async def test_in_a_response_the_picture_is_an_item_of_image_generation(sdk_for,
     assert made.size == (400, 300)
     assert ("diptych" in item) == extended
     if extended:
-        assert item["diptych"]["read_back"] == "OPEN"
+        lettering = item["diptych"]["lettering"]
+        assert (lettering["text"], lettering["read_back"], lettering["exact"]) == ("OPEN", "OPEN", True)

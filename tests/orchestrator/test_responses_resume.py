@@ -14,6 +14,7 @@ from shared.job_table import jobs
 from tests.orchestrator.dying import (
     BODIES,
     GIVEN,
+    LETTERED,
     LINK,
     MIXED,
     PICTURE,
@@ -25,7 +26,7 @@ from tests.orchestrator.dying import (
     replayed,
 )
 
-PAINTED = (PICTURE, MIXED, GIVEN)
+PAINTED = (PICTURE, MIXED, GIVEN, LETTERED)
 
 
 def check_whole(events, kind, engine):
@@ -37,23 +38,24 @@ def check_whole(events, kind, engine):
     output = last["response"]["output"]
     done = [event["item"]["id"] for event in events if event["type"] == "response.output_item.done"]
     assert sorted(done) == sorted(item["id"] for item in output)
-    assert len([item for item in output if item["type"] == "image_generation_call"]) == (
-        kind in (PICTURE, MIXED, GIVEN)
-    )
+    pictures = [item for item in output if item["type"] == "image_generation_call"]
+    assert len(pictures) == (kind in PAINTED)
+    if kind == LETTERED:
+        assert (pictures[0]["diptych"]["lettering"]["text"], pictures[0]["diptych"]["model"]) == ("OPEN", "quick")
     assert len([item for item in output if item["type"] == "function_call"]) == (kind == MIXED)
     deltas = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
     texts = "".join(item["content"][0]["text"] for item in output if item["type"] == "message")
     assert deltas == texts
     assert deltas.count("/v1/artifacts/") == (kind == LINK)
-    assert ("Here it is." in deltas) == (kind not in (TEXT, GIVEN))
+    assert ("Here it is." in deltas) == (kind not in (TEXT, GIVEN, LETTERED))
     kinds = [event["type"] for event in events]
     assert kinds.count("response.image_generation_call.completed") == (kind in PAINTED)
     with engine.connect() as connection:
         attempts = connection.execute(sa.select(jobs.c.attempt)).scalars().all()
-    assert list(attempts) == ([] if kind == TEXT else [1])
+    assert list(attempts) == {TEXT: [], LETTERED: [1, 1]}.get(kind, [1])
 
 
-@pytest.mark.parametrize("kind", [TEXT, LINK, PICTURE, MIXED, GIVEN])
+@pytest.mark.parametrize("kind", [TEXT, LINK, PICTURE, MIXED, GIVEN, LETTERED])
 async def test_from_any_moment_on_the_response_comes_to_its_end_with_nothing_lost_or_twice(house_of, engine, kind):
     for writes in range(60):
         with engine.begin() as connection:

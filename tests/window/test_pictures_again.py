@@ -63,6 +63,20 @@ def test_how_a_picture_formed_is_still_known_after_a_reload(page, card):
     assert fact(card, "steps") == "20"
 
 
+def test_words_in_a_picture_are_told_and_how_it_formed_is_the_painters_work(page):
+    say(page, "Draw a red apple with the words OPEN")
+    until_answered(page)
+    card = page.locator(".painting")
+    expect(card.locator(".state")).to_have_text("Done")
+    assert (fact(card, "words set"), fact(card, "read back")) == ("OPEN", "exactly")
+    name = "From static to picture"
+    assert card.get_by_role("slider", name=name).get_attribute("max") == "4"  # every fourth step, and the picture
+    page.reload()
+    card.get_by_role("button", name="How it formed").click()
+    expect(card.get_by_role("slider", name=name)).to_be_focused()
+    assert card.get_by_role("slider", name=name).get_attribute("max") == "4"
+
+
 def test_what_the_file_says_of_itself_is_read_from_its_bytes(page, card):
     panel = card.locator(".provenance")
     panel.get_by_text("What the file says").click()

@@ -7,11 +7,10 @@ from PIL import Image
 
 from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
-from shared.jobs import QUEUES, EditImage, GenerateImage, JobKind, JobStatus, Queue, new_job
+from shared.jobs import QUEUES, EditImage, GenerateImage, JobKind, JobStatus, Queue
 from shared.provenance import read_provenance
-from tests.conftest import ListSink, png
+from tests.conftest import png
 from workers.diffusion import performs
-from workers.job_run import JobRunner
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +19,12 @@ def painters():
 
 
 @pytest.fixture
-def done(painters, store, ledger):
-    """A function that has a job done and gives back what became of it, and its events."""
-
-    def do(work):
-        job, events = new_job(work, owner="local", seconds=60).model_copy(update={"reply_to": "here"}), []
-        ledger.submit(job)
-        JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, performs(painters, store)[job.kind])
-        return ledger.get(job.id), events
-
-    return do
+def works(painters, store):
+    return performs(painters, store)
 
 
-def test_both_kinds_come_on_the_painters_one_queue(painters, store):
-    assert {QUEUES[kind] for kind in performs(painters, store)} == {Queue.DIFFUSION}
+def test_both_kinds_come_on_the_painters_one_queue(works):
+    assert {QUEUES[kind] for kind in works} == {Queue.DIFFUSION}
 
 
 def test_a_painted_picture_can_be_edited(done, store):

@@ -1,18 +1,13 @@
 """The reader's worker: jobs of all its kinds through the runner, with the real reader."""
 
-import io
-
 import pytest
-from PIL import Image
 
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
-from shared.jobs import QUEUES, JobStatus, Queue, new_job
-from shared.text_jobs import ComposeText, ReadText
+from shared.jobs import QUEUES, JobStatus, Queue
+from shared.text_jobs import ReadText
 from shared.text_places import KEPT_AS, FindText, TextPlaces
-from tests.conftest import ListSink
 from tests.services.ocr.pages import PAGE_LINES, png, strip
-from workers.job_run import JobRunner
 from workers.ocr import performs
 
 
@@ -22,20 +17,12 @@ def reader():
 
 
 @pytest.fixture
-def done(reader, store, ledger):
-    """A function that has a job done and gives back what became of it, and its events."""
-
-    def do(work, reader=reader):
-        job, events = new_job(work, owner="local", seconds=60).model_copy(update={"reply_to": "here"}), []
-        ledger.submit(job)
-        JobRunner(ledger, ListSink(events.append), lease_s=15).run(job.id, performs(reader, store)[job.kind])
-        return ledger.get(job.id), events
-
-    return do
+def works(reader, store):
+    return performs(reader, store)
 
 
-def test_all_kinds_come_on_the_readers_one_queue(reader, store):
-    assert {QUEUES[kind] for kind in performs(reader, store)} == {Queue.OCR}
+def test_all_kinds_come_on_the_readers_one_queue(works):
+    assert {QUEUES[kind] for kind in works} == {Queue.OCR}
 
 
 def test_where_text_is_is_kept_beside_the_picture(done, store):
@@ -76,7 +63,7 @@ def test_another_region_and_another_setting_are_read_anew(done, store, reader):
     whole, _ = done(ReadText(artifact=artifact))
     part, _ = done(ReadText(artifact=artifact, box=(0, 0, 1000, 25)))
     strict = Reader(reader.models, reader.settings.model_copy(update={"ocr_min_confidence": 1.0}))
-    nothing, _ = done(ReadText(artifact=artifact), reader=strict)
+    nothing, _ = done(ReadText(artifact=artifact), works=performs(strict, store))
 
     assert whole.output.text.splitlines() == PAGE_LINES[:4]
     assert part.output.text == PAGE_LINES[0]
@@ -87,7 +74,7 @@ def test_another_region_and_another_setting_are_read_anew(done, store, reader):
 def test_a_reading_that_time_cut_short_is_not_kept(done, store, reader):
     artifact = store.put(png(strip(0, 4)), "image/png")
     hasty = Reader(reader.models, reader.settings.model_copy(update={"ocr_page_s": 1e-6}))
-    short, _ = done(ReadText(artifact=artifact), reader=hasty)
+    short, _ = done(ReadText(artifact=artifact), works=performs(hasty, store))
     full, _ = done(ReadText(artifact=artifact))
 
     assert (short.output.complete, short.output.lines) == (False, ())
@@ -97,27 +84,3 @@ def test_a_reading_that_time_cut_short_is_not_kept(done, store, reader):
 def test_a_region_outside_of_the_picture_ends_with_a_sentence(done, store):
     job, _ = done(ReadText(artifact=store.put(png(strip(0, 1)), "image/png"), box=(0, 0, 2000, 20)))
     assert (job.status, job.error.code) == (JobStatus.FAILED, "invalid_box")
-
-
-def test_words_are_set_and_read_back(done, store):
-    source = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
-    job, events = done(ComposeText(source=source, text="OPEN\n24 h"))
-
-    assert job.status is JobStatus.DONE
-    assert job.output.read_back == "OPEN\n24 h"
-    assert job.output.legible
-    assert job.output.artifact != source
-    assert Image.open(io.BytesIO(store.get(job.output.artifact))).size == (400, 300)
-    assert events[-1].type == "job_finished"
-
-
-def test_words_of_a_script_that_the_reader_does_not_know_are_set_and_not_read_back(done, store):
-    source = store.put(png(Image.new("RGB", (400, 300), "teal")), "image/png")
-    job, _ = done(ComposeText(source=source, text="שלום"))
-    assert (job.status, job.output.read_back) == (JobStatus.DONE, None)
-
-
-def test_words_that_cannot_be_set_end_with_a_sentence(done, store):
-    source = store.put(png(Image.new("RGB", (100, 30), "teal")), "image/png")
-    job, _ = done(ComposeText(source=source, text="far too much " * 40))
-    assert (job.status, job.error.code) == (JobStatus.FAILED, "text_does_not_fit")

@@ -11,7 +11,9 @@ EDIT_IMAGE = "edit_image"
 _PAINT = (
     "Paint a new picture from a description. Call it whenever the user wants a picture drawn, painted, made or "
     "imagined. The picture is shown to the user by itself. The result names words that the painter does not know: "
-    "tell the user, with {{image_1:unknown}} standing for them."
+    "tell the user, with {{image_1:unknown}} standing for them. Words in quotes in the prompt are set as type; the "
+    "result's words says whether OCR reads them back (exact), or what it reads, or not_checked or not_set: tell "
+    "the user where it is not exact."
 )
 _READ = (
     "Read all text in a picture exactly, by OCR. Call it for any question about words, numbers or codes in a "

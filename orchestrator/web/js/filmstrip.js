@@ -41,9 +41,11 @@ export async function framesOf(responseId, itemId) {
   const { status } = await get(`responses/${responseId}`);
   if (status === "in_progress" || status === "queued") return [];
   const frames = [];
+  let painting; // the first job; a second one sets words over its picture
   for await (const event of events(await send("GET", `responses/${responseId}?stream=true`))) {
     if (event.item_id !== itemId) continue;
-    if (event.type === "diptych:job_started") frames.length = 0; // a second attempt paints anew
+    painting ??= event.job_id;
+    if (event.type === "diptych:job_started" && event.job_id === painting) frames.length = 0; // a second attempt paints anew
     if (event.type === "diptych:job_preview") frames.push(frameOf(event));
   }
   return frames;

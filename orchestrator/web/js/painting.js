@@ -44,12 +44,17 @@ export class PaintingView {
   /** What a worker says of the job. */
   job(event) {
     const kind = event.type.replace("diptych:job_", "");
+    if (kind === "failed") this.say(event.error.message);
+    this.jobId ??= event.job_id;
+    if (event.job_id !== this.jobId) { // words are set over what the first job painted
+      if (kind === "started") this.say("The words are set and read back");
+      return;
+    }
     if (kind === "queued") this.say(waiting(event));
     if (kind === "started") this.begin(event.attempt);
     if (kind === "prepared") this.how.prepare(event.noise);
     if (kind === "progress") this.step(event.step, event.total);
     if (kind === "preview") this.preview(event);
-    if (kind === "failed") this.say(event.error.message);
   }
 
   begin(attempt) {
@@ -138,6 +143,11 @@ function waiting({ place, eta_s: eta }) {
   return `Number ${place} in the queue${when}`;
 }
 
+function readBack({ exact, read_back: read }) {
+  if (exact === null) return "not checked: OCR does not know this script";
+  return exact ? "exactly" : read || "nothing";
+}
+
 function facts(item) {
   const values = item.diptych ?? {};
   const known = [
@@ -149,6 +159,8 @@ function facts(item) {
     ["model", values.model],
     ["time", values.seconds === undefined ? undefined : `${values.seconds.toFixed(1)} s`],
     ["never learned", values.unknown_words?.join(", ") || undefined],
+    ["words set", values.lettering?.text.replaceAll("\n", " / ")],
+    ["read back", values.lettering && readBack(values.lettering)],
   ];
   return known.filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => [name, String(value)]);
 }
