@@ -22,8 +22,9 @@ from PIL import Image
 
 from bench.reading_pages import Page, fonts, pages
 from bench.report import publish
-from services.ocr.reader import Reader, ReadingProgress
+from services.ocr.reader import LineRead, Reader
 from services.ocr.settings import OcrSettings
+from shared.text_jobs import TextRead
 
 THREADS = 2
 OURS, RAPID, TESSERACT = "ours", "RapidOCR", "tesseract"
@@ -63,9 +64,9 @@ def ours() -> Callable[[bytes], Read]:
     def read(png: bytes) -> Read:
         started, first, text = time.perf_counter(), None, ""
         for happening in reader.read(png):
-            if not isinstance(happening, ReadingProgress):
+            if isinstance(happening, TextRead):
                 text = happening.text
-            elif happening.line is not None and first is None:
+            elif isinstance(happening, LineRead) and first is None:
                 first = time.perf_counter() - started
         return Read(text, time.perf_counter() - started, first)
 

@@ -53,25 +53,40 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Recogniser:
+    """Reads crops. Safe to use from several threads."""
+
+    network: Network
+    characters: tuple[str, ...]
+    """What each of its classes stands for; the first is the blank between two characters."""
+
+
+@dataclass(frozen=True)
 class OcrModels:
     """Both networks. Safe to use from several threads."""
 
     detector: Network
-    recogniser: Network
-    characters: tuple[str, ...]
-    """What each class of the recogniser stands for; the first is the blank between two characters."""
+    recogniser: Recogniser
+    """For many lines: side by side, a thread each."""
+    first_recogniser: Recogniser
+    """The same, for the one line that somebody waits for: all threads work on it."""
     name: str
+
+    @property
+    def characters(self) -> frozenset[str]:
+        """All that can be read."""
+        return frozenset(self.recogniser.characters)
 
 
 def load(settings: OcrSettings) -> OcrModels:
     """Load both networks, about 1 s and 200 MB. Raises FileNotFoundError where the wheel carries other models."""
     threads = settings.ocr_threads
     recogniser = read_model(RECOGNISER)
-    characters = str(recogniser.get_rt_info(["framework", "character"]).value).splitlines()
+    characters = ("", *str(recogniser.get_rt_info(["framework", "character"]).value).splitlines(), " ")
     return OcrModels(
         detector=Network(read_model(DETECTOR), threads=threads, streams=1),
-        recogniser=Network(recogniser, threads=threads, streams=threads),
-        characters=("", *characters, " "),
+        recogniser=Recogniser(Network(recogniser, threads=threads, streams=threads), characters),
+        first_recogniser=Recogniser(Network(recogniser, threads=threads, streams=1), characters),
         name=f"PP-OCRv6-small (RapidOCR {version('rapidocr')}, OpenVINO {version('openvino')})",
     )
 

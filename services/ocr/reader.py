@@ -6,29 +6,29 @@ queue and no artifact store.
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.ocr.detection import Quads, find_boxes
+from services.ocr.detection import Quads, bounds, find_boxes, first_scale, look
 from services.ocr.layout import Box, reading_order
-from services.ocr.loading import OcrModels, Pixels, load
-from services.ocr.pose import Pose, crop, find_pose, part, straightened
-from services.ocr.recognition import Reading, join, recognise
+from services.ocr.loading import OcrModels, Pixels, Recogniser, load
+from services.ocr.opening import Opening, find_opening, top_of
+from services.ocr.pose import UPRIGHT, Pose, crop, find_pose, lies_on_its_side, straightened
+from services.ocr.recognition import Reading, recognise
 from services.ocr.settings import OcrSettings
+from services.ocr.telling import Piece, note_of, text_line
 from shared.imaging import open_own
 from shared.jobs import Box as Region
 from shared.jobs import check_box
-from shared.text_jobs import TextLine, TextRead, TextWord
+from shared.text_jobs import TextLine, TextRead
 
 AHEAD = 2
 """Lines per thread that are begun before those ahead of them are done."""
 DOUBTFUL = 0.8
 """Confidence below which a box that is not wide is read in other directions too: a digit stands taller than wide."""
-UNSURE = 0.85
-"""Confidence of a line below which the result says that it may be wrong."""
 NARROW = 2.0
 """Width in heights of such a box."""
 
@@ -39,16 +39,14 @@ class ReadingProgress:
 
     step: int
     total: int
-    line: TextLine | None = None
-    """What was read in it; None where it was no text after all."""
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A box that was read: its corners in pixels of the picture, beginning where the text begins."""
+class LineRead:
+    """A line was read; `number` is its place among those that were found, from 1."""
 
-    quad: Quads
-    reading: Reading
+    number: int
+    line: TextLine
 
 
 class Reader:
@@ -69,12 +67,12 @@ class Reader:
         settings = self.settings
         return f"{self.models.name}, {settings.ocr_min_confidence:g}, {settings.ocr_detect_pixels}"
 
-    def read(self, png: bytes, region: Region | None = None) -> Iterator[ReadingProgress | TextRead]:
+    def read(self, png: bytes, region: Region | None = None) -> Iterator[ReadingProgress | LineRead | TextRead]:
         """Read a picture of our own making (a PNG from the artifact store), or what lies in a region of it.
 
-        Yields a ReadingProgress after the search and after each line, at last the TextRead; boxes are in pixels of
-        the whole picture. Where something is left out or nothing is found, its note says why. Raises InvalidRequest
-        where the region does not lie within the picture.
+        Yields each LineRead, the first often before the rest has been searched; a ReadingProgress after the search and
+        after each line; at last the TextRead. Boxes are in pixels of the whole picture. Where something is left out or
+        nothing is found, its note says why. Raises InvalidRequest where the region does not lie within the picture.
         """
         started = time.perf_counter()
         opened = open_own(png)
@@ -82,22 +80,23 @@ class Reader:
             check_box(region, opened.size)
         image: Pixels = np.asarray(opened.crop(region) if region else opened)[:, :, ::-1].copy()
         corner = np.array(region[:2] if region else (0, 0), np.float32)
-        quads = find_boxes(self.models.detector, image, self.settings.ocr_detect_pixels)
-        pose = find_pose(image, quads, self._confidences)
-        order = lines_of(quads, pose, image)
-        quads = pose.cornered(quads)
-        yield ReadingProgress(1, len(order) + 1)
-        found: list[TextLine] = []
+        opening, seen = self._look_at_top(image)
+        found = [text_line(opening.pieces, corner)] if opening else []
+        yield from (LineRead(1, line) for line in found)
+        pose, order = self._lay_out(image, opening, seen)
+        total = 1 + len(found) + len(order)
+        yield ReadingProgress(1 + len(found), total)
         dropped = unread = 0
-        for step, pieces in enumerate(self._read_ahead(image, quads, order, started), start=2):
+        for number, pieces in enumerate(self._read_lines(image, order, started, opening), start=1 + len(found)):
             if pieces is None:
                 unread += 1
                 continue
             kept = [piece for piece in pieces if self._is_text(piece.reading)]
             dropped += len(pieces) - len(kept)
-            line = text_line(kept, corner) if kept else None
-            found += [line] if line else []
-            yield ReadingProgress(step, len(order) + 1, line)
+            if kept:
+                found.append(text_line(kept, corner))
+                yield LineRead(number, found[-1])
+            yield ReadingProgress(1 + number, total)
         width, height = opened.size
         yield TextRead(
             lines=tuple(found),
@@ -111,24 +110,56 @@ class Reader:
             note=note_of(found, dropped, unread, self.settings),
         )
 
+    def _look_at_top(self, image: Pixels) -> tuple[Opening | None, Quads | None]:
+        """The page's first line where it is certain, and the boxes of the first look where that was at all of it."""
+        scale = first_scale(image, self.settings.ocr_detect_pixels)
+        top = top_of(image, scale)
+        quads = look(self.models.detector, top, scale)
+        whole = top is image
+        end = len(image) if whole else len(top) - 2
+        opening = find_opening(quads, end, lambda line: self._read_at_once(image, line))
+        return opening, quads if whole else None
+
+    def _lay_out(self, image: Pixels, opening: Opening | None, seen: Quads | None) -> tuple[Pose, list[list[Quads]]]:
+        """How the page lies, and the boxes of each further line in order, each beginning where its text does."""
+        quads = find_boxes(self.models.detector, image, self.settings.ocr_detect_pixels, seen)
+        if opening:
+            quads = opening.apart_from(quads)
+        upright = opening is not None and not lies_on_its_side(quads)
+        pose = UPRIGHT if upright else find_pose(image, quads, self._confidences)
+        order = lines_of(quads, pose, image)
+        quads = pose.cornered(quads)
+        return pose, [[quads[box.index] for box in line] for line in order]
+
     def _confidences(self, samples: list[Pixels]) -> list[float]:
-        return [reading.confidence for reading in self._pool.map(lambda crop: recognise(self.models, crop), samples)]
+        readings = self._pool.map(lambda cut: recognise(self.models.recogniser, cut), samples)
+        return [reading.confidence for reading in readings]
 
     def _is_text(self, reading: Reading) -> bool:
         return bool(reading.text) and reading.confidence >= self.settings.ocr_min_confidence
 
-    def _read_ahead(
-        self, image: Pixels, quads: Quads, order: list[list[Box]], started: float
+    def _read_lines(
+        self, image: Pixels, order: list[list[Quads]], started: float, opening: Opening | None
     ) -> Iterator[list[Piece] | None]:
-        """The pieces of each line, in order, while further lines are being read; None where time is up."""
-        waiting: deque[Future[list[Piece]]] = deque()
+        """The pieces of each line, in order; None where time is up. The page's first line has all threads for it."""
         left = deque(order)
+        if left and opening is None and not self._is_late(started):
+            yield self._read_at_once(image, left.popleft())
+        yield from self._read_ahead(image, left, started)
+
+    def _read_at_once(self, image: Pixels, quads: Sequence[Quads]) -> list[Piece]:
+        """A line that somebody waits for, by all threads."""
+        if len(quads) == 1:
+            return read_line(self.models.first_recogniser, image, quads)
+        return list(self._pool.map(lambda quad: read_piece(self.models.recogniser, image, quad), quads))
+
+    def _read_ahead(self, image: Pixels, left: deque[list[Quads]], started: float) -> Iterator[list[Piece] | None]:
+        """The same while further lines are being read, a thread each."""
+        waiting: deque[Future[list[Piece]]] = deque()
         try:
             while waiting or left:
-                late = time.perf_counter() - started > self.settings.ocr_page_s
-                while left and not late and len(waiting) < AHEAD * self.settings.ocr_threads:
-                    boxes = left.popleft()
-                    waiting.append(self._pool.submit(self._read_line, image, [quads[box.index] for box in boxes]))
+                while left and not self._is_late(started) and len(waiting) < AHEAD * self.settings.ocr_threads:
+                    waiting.append(self._pool.submit(read_line, self.models.recogniser, image, left.popleft()))
                 if waiting:
                     yield waiting.popleft().result()
                 else:
@@ -138,21 +169,26 @@ class Reader:
             for future in waiting:
                 future.cancel()
 
-    def _read_line(self, image: Pixels, quads: list[Quads]) -> list[Piece]:
-        return [self._read_piece(image, quad) for quad in quads]
+    def _is_late(self, started: float) -> bool:
+        return time.perf_counter() - started > self.settings.ocr_page_s
 
-    def _read_piece(self, image: Pixels, quad: Quads) -> Piece:
-        """One box; where it is about as tall as wide, or taller, in the direction that is read best."""
-        cut = crop(image, quad)
-        height, width = cut.shape[:2]
-        best = Piece(quad, recognise(self.models, cut))
-        if width >= NARROW * height or best.reading.confidence >= DOUBTFUL or height <= width:
-            return best
-        for turn in (90, 270):
-            (turned,) = Pose(turn).cornered(quad[None])
-            other = Piece(turned, recognise(self.models, crop(image, turned)))
-            best = max(best, other, key=lambda piece: piece.reading.confidence)
+
+def read_line(recogniser: Recogniser, image: Pixels, quads: Sequence[Quads]) -> list[Piece]:
+    return [read_piece(recogniser, image, quad) for quad in quads]
+
+
+def read_piece(recogniser: Recogniser, image: Pixels, quad: Quads) -> Piece:
+    """One box; where it is about as tall as wide, or taller, in the direction that is read best."""
+    cut = crop(image, quad)
+    height, width = cut.shape[:2]
+    best = Piece(quad, recognise(recogniser, cut))
+    if width >= NARROW * height or best.reading.confidence >= DOUBTFUL or height <= width:
         return best
+    for turn in (90, 270):
+        (turned,) = Pose(turn).cornered(quad[None])
+        other = Piece(turned, recognise(recogniser, crop(image, turned)))
+        best = max(best, other, key=lambda piece: piece.reading.confidence)
+    return best
 
 
 def lines_of(quads: Quads, pose: Pose, image: Pixels) -> list[list[Box]]:
@@ -160,47 +196,3 @@ def lines_of(quads: Quads, pose: Pose, image: Pixels) -> list[list[Box]]:
     height, width = image.shape[:2]
     level = straightened(pose.placed(pose.cornered(quads), width, height))
     return reading_order([bounds(quad, index) for index, quad in enumerate(level)])
-
-
-def bounds(quad: Quads, index: int = 0) -> Box:
-    """The upright rectangle around a four-cornered box."""
-    left, top = quad.min(axis=0).tolist()
-    right, bottom = quad.max(axis=0).tolist()
-    return Box(left, top, right, bottom, index)
-
-
-def text_line(pieces: list[Piece], corner: Quads) -> TextLine:
-    """A line as it is told; `corner` is where the region that was read begins."""
-    reading = join([piece.reading for piece in pieces])
-    words = tuple(
-        TextWord(
-            text=word.text,
-            box=box_around([part(piece.quad, word.start, word.end) + corner]),
-            confidence=round(word.confidence, 3),
-        )
-        for piece in pieces
-        for word in piece.reading.words
-    )
-    box = box_around([piece.quad + corner for piece in pieces])
-    return TextLine(text=reading.text, box=box, confidence=round(reading.confidence, 4), words=words)
-
-
-def box_around(quads: list[Quads]) -> tuple[float, float, float, float]:
-    box = bounds(np.concatenate(quads))
-    return round(box.left, 1), round(box.top, 1), round(box.right, 1), round(box.bottom, 1)
-
-
-def note_of(found: list[TextLine], dropped: int, unread: int, settings: OcrSettings) -> str:
-    """Why there may be text in the picture that is not in the result; empty where there is nothing to say."""
-    said = [] if found or dropped or unread else ["No text was found in the picture."]
-    if dropped:
-        said.append(
-            f"{dropped} {'place looks' if dropped == 1 else 'places look'} like text, but could not be read with a "
-            f"confidence of {settings.ocr_min_confidence:g}: too small, too blurred, or of a script that is not known."
-        )
-    unsure = sum(line.confidence < UNSURE for line in found)
-    if unsure:
-        said.append(f"{unsure} of {len(found)} lines are read with a confidence below {UNSURE:g} and may be wrong.")
-    if unread:
-        said.append(f"Reading stopped after {settings.ocr_page_s:g} s; {unread} lines were not read.")
-    return " ".join(said)
