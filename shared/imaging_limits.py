@@ -16,6 +16,7 @@ PDF = {
     "page_dpi": 150,  # 10-point print has capitals 15 pixels high: enough for OCR
     "page_side": 2048,
     "page_pixels": 4_000_000,
+    "max_characters": 50_000,  # of a page's own text; a full newspaper page has fewer
     "min_side": 8,
     "max_aspect": 20,
     "memory_bytes": 1 << 30,

@@ -37,6 +37,8 @@ class TextLine(Frozen):
     confidence: float
     """The recogniser's mean probability per character, 0 to 1."""
     words: tuple[TextWord, ...] = ()
+    source: Literal["ocr", "layer"] = "ocr"
+    """`layer`: the text of a PDF's page itself, with confidence 1."""
 
 
 class TextRead(Frozen):

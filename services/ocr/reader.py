@@ -5,32 +5,25 @@ queue and no artifact store.
 """
 
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from services.ocr.detection import Quads, bounds, find_boxes, first_scale, look
+from services.ocr.layer import Given, Layer, believed, parsed
 from services.ocr.layout import Box, reading_order
-from services.ocr.loading import OcrModels, Pixels, Recogniser, load
+from services.ocr.line_reading import Line, LineReader
+from services.ocr.loading import OcrModels, Pixels, load
 from services.ocr.opening import Opening, find_opening, top_of
 from services.ocr.pose import UPRIGHT, Pose, crop, find_pose, lies_on_its_side, straightened
-from services.ocr.recognition import Reading, recognise
+from services.ocr.recognition import Reading
 from services.ocr.settings import OcrSettings
-from services.ocr.telling import Piece, note_of, text_line
-from shared.imaging import open_own
+from services.ocr.telling import LeftOut, Piece, engine_of, note_of, text_line
+from shared.imaging import layer_of, open_own
 from shared.jobs import Box as Region
 from shared.jobs import check_box
 from shared.text_jobs import TextLine, TextRead
-
-AHEAD = 2
-"""Lines per thread that are begun before those ahead of them are done."""
-DOUBTFUL = 0.8
-"""Confidence below which a box that is not wide is read in other directions too: a digit stands taller than wide."""
-NARROW = 2.0
-"""Width in heights of such a box."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +42,27 @@ class LineRead:
     line: TextLine
 
 
+@dataclass
+class Page:
+    """A picture, or a region of one, and what is known of it by and by."""
+
+    image: Pixels
+    layer: Layer | None
+    """The text that it brings along."""
+    opening: Opening | None = None
+    pose: Pose = UPRIGHT
+    lines: list[Line] = field(default_factory=list)
+    """Those after the opening, in reading order."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
 class Reader:
     """The reader of one process; may be used from several threads at once."""
 
     def __init__(self, models: OcrModels, settings: OcrSettings) -> None:
         self.models = models
         self.settings = settings
-        self._pool = ThreadPoolExecutor(settings.ocr_threads, thread_name_prefix="recognise")
+        self.line_reader = LineReader(models, settings.ocr_threads)
 
     @classmethod
     def from_settings(cls, settings: OcrSettings) -> "Reader":
@@ -78,117 +85,93 @@ class Reader:
         opened = open_own(png)
         if region is not None:
             check_box(region, opened.size)
-        image: Pixels = np.asarray(opened.crop(region) if region else opened)[:, :, ::-1].copy()
-        corner = np.array(region[:2] if region else (0, 0), np.float32)
-        opening, seen = self._look_at_top(image)
-        found = [text_line(opening.pieces, corner)] if opening else []
+        box = region or (0, 0, *opened.size)
+        corner = np.array(box[:2], np.float32)
+        image = np.asarray(opened.crop(box))[:, :, ::-1].copy()
+        page = Page(image, parsed(layer_of(png), box))
+        seen = None if page.layer else self._look_at_top(page)
+        found = [text_line(page.opening.pieces, corner)] if page.opening else []
         yield from (LineRead(1, line) for line in found)
-        pose, order = self._lay_out(image, opening, seen)
-        total = 1 + len(found) + len(order)
+        self._lay_out(page, seen)
+        total = 1 + len(found) + len(page.lines)
         yield ReadingProgress(1 + len(found), total)
-        dropped = unread = 0
-        for number, pieces in enumerate(self._read_lines(image, order, started, opening), start=1 + len(found)):
-            if pieces is None:
-                unread += 1
-                continue
-            kept = [piece for piece in pieces if self._is_text(piece.reading)]
-            dropped += len(pieces) - len(kept)
-            if kept:
-                found.append(text_line(kept, corner))
-                yield LineRead(number, found[-1])
+        until = started + self.settings.ocr_page_s
+        for number, pieces in enumerate(self._read_lines(page, until), start=1 + len(found)):
+            if line := self._told(page, pieces, corner):
+                found.append(line)
+                yield LineRead(number, line)
             yield ReadingProgress(1 + number, total)
-        width, height = opened.size
         yield TextRead(
             lines=tuple(found),
-            width=width,
-            height=height,
-            engine=self.models.name,
+            width=opened.width,
+            height=opened.height,
+            engine=engine_of(found, self.models.name),
             seconds=time.perf_counter() - started,
-            turned=pose.turn,
-            mirrored=pose.mirrored,
-            complete=not unread,
-            note=note_of(found, dropped, unread, self.settings),
+            turned=page.pose.turn,
+            mirrored=page.pose.mirrored,
+            complete=not page.left_out.late,
+            note=note_of(found, page.left_out, self.settings),
         )
 
-    def _look_at_top(self, image: Pixels) -> tuple[Opening | None, Quads | None]:
-        """The page's first line where it is certain, and the boxes of the first look where that was at all of it."""
-        scale = first_scale(image, self.settings.ocr_detect_pixels)
-        top = top_of(image, scale)
+    def _look_at_top(self, page: Page) -> Quads | None:
+        """See whether the first line is certain; gives the boxes of the first look where that took in all of it."""
+        scale = first_scale(page.image, self.settings.ocr_detect_pixels)
+        top = top_of(page.image, scale)
         quads = look(self.models.detector, top, scale)
-        whole = top is image
-        end = len(image) if whole else len(top) - 2
-        opening = find_opening(quads, end, lambda line: self._read_at_once(image, line))
-        return opening, quads if whole else None
+        whole = top is page.image
+        end = len(top) if whole else len(top) - 2
+        page.opening = find_opening(quads, end, lambda line: self.line_reader.at_once(page.image, line))
+        return quads if whole else None
 
-    def _lay_out(self, image: Pixels, opening: Opening | None, seen: Quads | None) -> tuple[Pose, list[list[Quads]]]:
-        """How the page lies, and the boxes of each further line in order, each beginning where its text does."""
-        quads = find_boxes(self.models.detector, image, self.settings.ocr_detect_pixels, seen)
-        if opening:
-            quads = opening.apart_from(quads)
-        upright = opening is not None and not lies_on_its_side(quads)
-        pose = UPRIGHT if upright else find_pose(image, quads, self._confidences)
-        order = lines_of(quads, pose, image)
-        quads = pose.cornered(quads)
-        return pose, [[quads[box.index] for box in line] for line in order]
+    def _lay_out(self, page: Page, seen: Quads | None) -> None:
+        """Find how the page lies, and its lines in reading order."""
+        quads = find_boxes(self.models.detector, page.image, self.settings.ocr_detect_pixels, seen)
+        given = self._given(page, quads)
+        if given:
+            quads = np.concatenate([given.rest, *(piece.quad[None] for piece in given.pieces)])
+        elif page.opening:
+            quads = page.opening.apart_from(quads)
+        certain = given or (page.opening and not lies_on_its_side(quads))
+        page.pose = UPRIGHT if certain else find_pose(page.image, quads, self._confidences)
+        order = lines_of(quads, page.pose, page.image)
+        spots = [*page.pose.cornered(quads)]
+        if given:
+            spots[len(given.rest) :] = given.pieces
+        page.lines = [[spots[box.index] for box in line] for line in order]
+
+    def _given(self, page: Page, quads: Quads) -> Given | None:
+        """What the page's own text says, where it can be believed."""
+        if page.layer is None:
+            return None
+
+        def read(samples: list[Quads]) -> list[Reading]:
+            return self.line_reader.crops([crop(page.image, quad) for quad in samples])
+
+        given = believed(page.layer, quads, self.models.characters, read)
+        page.left_out.disbelieved = given is None
+        page.left_out.hidden = given.hidden if given else 0
+        return given
 
     def _confidences(self, samples: list[Pixels]) -> list[float]:
-        readings = self._pool.map(lambda cut: recognise(self.models.recogniser, cut), samples)
-        return [reading.confidence for reading in readings]
+        return [reading.confidence for reading in self.line_reader.crops(samples)]
 
-    def _is_text(self, reading: Reading) -> bool:
-        return bool(reading.text) and reading.confidence >= self.settings.ocr_min_confidence
+    def _read_lines(self, page: Page, until: float) -> Iterator[list[Piece] | None]:
+        """The pieces of each further line, in order; None where time is up. All threads read the page's first line."""
+        lines = page.lines
+        if lines and page.opening is None and time.perf_counter() < until:
+            yield self.line_reader.at_once(page.image, lines[0])
+            lines = lines[1:]
+        yield from self.line_reader.in_order(page.image, lines, until)
 
-    def _read_lines(
-        self, image: Pixels, order: list[list[Quads]], started: float, opening: Opening | None
-    ) -> Iterator[list[Piece] | None]:
-        """The pieces of each line, in order; None where time is up. The page's first line has all threads for it."""
-        left = deque(order)
-        if left and opening is None and not self._is_late(started):
-            yield self._read_at_once(image, left.popleft())
-        yield from self._read_ahead(image, left, started)
-
-    def _read_at_once(self, image: Pixels, quads: Sequence[Quads]) -> list[Piece]:
-        """A line that somebody waits for, by all threads."""
-        if len(quads) == 1:
-            return read_line(self.models.first_recogniser, image, quads)
-        return list(self._pool.map(lambda quad: read_piece(self.models.recogniser, image, quad), quads))
-
-    def _read_ahead(self, image: Pixels, left: deque[list[Quads]], started: float) -> Iterator[list[Piece] | None]:
-        """The same while further lines are being read, a thread each."""
-        waiting: deque[Future[list[Piece]]] = deque()
-        try:
-            while waiting or left:
-                while left and not self._is_late(started) and len(waiting) < AHEAD * self.settings.ocr_threads:
-                    waiting.append(self._pool.submit(read_line, self.models.recogniser, image, left.popleft()))
-                if waiting:
-                    yield waiting.popleft().result()
-                else:
-                    left.popleft()
-                    yield None
-        finally:
-            for future in waiting:
-                future.cancel()
-
-    def _is_late(self, started: float) -> bool:
-        return time.perf_counter() - started > self.settings.ocr_page_s
-
-
-def read_line(recogniser: Recogniser, image: Pixels, quads: Sequence[Quads]) -> list[Piece]:
-    return [read_piece(recogniser, image, quad) for quad in quads]
-
-
-def read_piece(recogniser: Recogniser, image: Pixels, quad: Quads) -> Piece:
-    """One box; where it is about as tall as wide, or taller, in the direction that is read best."""
-    cut = crop(image, quad)
-    height, width = cut.shape[:2]
-    best = Piece(quad, recognise(recogniser, cut))
-    if width >= NARROW * height or best.reading.confidence >= DOUBTFUL or height <= width:
-        return best
-    for turn in (90, 270):
-        (turned,) = Pose(turn).cornered(quad[None])
-        other = Piece(turned, recognise(recogniser, crop(image, turned)))
-        best = max(best, other, key=lambda piece: piece.reading.confidence)
-    return best
+    def _told(self, page: Page, pieces: list[Piece] | None, corner: Quads) -> TextLine | None:
+        """The line as it is told, where it is text after all and was read in time."""
+        if pieces is None:
+            page.left_out.late += 1
+            return None
+        least = self.settings.ocr_min_confidence
+        kept = [piece for piece in pieces if piece.reading.text and piece.reading.confidence >= least]
+        page.left_out.unclear += len(pieces) - len(kept)
+        return text_line(kept, corner) if kept else None
 
 
 def lines_of(quads: Quads, pose: Pose, image: Pixels) -> list[list[Box]]:

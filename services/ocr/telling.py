@@ -16,6 +16,8 @@ from shared.text_jobs import TextLine, TextWord
 UNSURE = 0.85
 """Confidence of a line below which the result says that it may be wrong."""
 
+LAYER = "PDF text layer"
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -23,6 +25,22 @@ class Piece:
 
     quad: Quads
     reading: Reading
+    given: bool = False
+    """Not read: the page's own text says so."""
+
+
+@dataclass
+class LeftOut:
+    """What is not in a result, though something spoke for it."""
+
+    unclear: int = 0
+    """Places that look like text."""
+    late: int = 0
+    """Lines that time did not suffice for."""
+    disbelieved: bool = False
+    """The text that the page brought along, for the page shows another."""
+    hidden: int = 0
+    """Words of that text that the page does not show."""
 
 
 def text_line(pieces: list[Piece], corner: Quads) -> TextLine:
@@ -38,7 +56,8 @@ def text_line(pieces: list[Piece], corner: Quads) -> TextLine:
         for word in piece.reading.words
     )
     box = box_around([piece.quad + corner for piece in pieces])
-    return TextLine(text=reading.text, box=box, confidence=round(reading.confidence, 4), words=words)
+    source = "layer" if all(piece.given for piece in pieces) else "ocr"
+    return TextLine(text=reading.text, box=box, confidence=round(reading.confidence, 4), words=words, source=source)
 
 
 def box_around(quads: list[Quads]) -> tuple[float, float, float, float]:
@@ -46,17 +65,28 @@ def box_around(quads: list[Quads]) -> tuple[float, float, float, float]:
     return round(box.left, 1), round(box.top, 1), round(box.right, 1), round(box.bottom, 1)
 
 
-def note_of(found: list[TextLine], dropped: int, unread: int, settings: OcrSettings) -> str:
+def engine_of(lines: list[TextLine], name: str) -> str:
+    """Who says what was read."""
+    sources = {line.source for line in lines}
+    return " and ".join([LAYER] * ("layer" in sources) + [name] * (sources != {"layer"}))
+
+
+def note_of(found: list[TextLine], left_out: LeftOut, settings: OcrSettings) -> str:
     """Why there may be text in the picture that is not in the result; empty where there is nothing to say."""
-    said = [] if found or dropped or unread else ["No text was found in the picture."]
-    if dropped:
+    said = [] if found or left_out.unclear or left_out.late else ["No text was found in the picture."]
+    if left_out.unclear:
         said.append(
-            f"{dropped} {'place looks' if dropped == 1 else 'places look'} like text, but could not be read with a "
-            f"confidence of {settings.ocr_min_confidence:g}: too small, too blurred, or of a script that is not known."
+            f"{left_out.unclear} {'place looks' if left_out.unclear == 1 else 'places look'} like text, but could "
+            f"not be read with a confidence of {settings.ocr_min_confidence:g}: too small, too blurred, or of a "
+            "script that is not known."
         )
     unsure = sum(line.confidence < UNSURE for line in found)
     if unsure:
         said.append(f"{unsure} of {len(found)} lines are read with a confidence below {UNSURE:g} and may be wrong.")
-    if unread:
-        said.append(f"Reading stopped after {settings.ocr_page_s:g} s; {unread} lines were not read.")
+    if left_out.late:
+        said.append(f"Reading stopped after {settings.ocr_page_s:g} s; {left_out.late} lines were not read.")
+    if left_out.disbelieved:
+        said.append("The PDF's own text is not what its page shows; the page was read instead.")
+    if left_out.hidden:
+        said.append(f"{left_out.hidden} words of the PDF's own text are not to be seen on its page and were left out.")
     return " ".join(said)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageOps
 
+from services.ocr import line_reading
 from services.ocr import reader as reader_module
 from services.ocr.reader import LineRead, Reader, ReadingProgress
 from shared.text_jobs import TextRead
@@ -82,14 +83,14 @@ def test_no_line_comes_early_from_a_page_that_does_not_lie_upright(reader: Reade
 
 def test_closing_the_reading_stops_it(reader: Reader, monkeypatch: pytest.MonkeyPatch):
     begun = []
-    original = reader_module.read_line
-    monkeypatch.setattr(reader_module, "read_line", lambda *given: begun.append(1) or original(*given))
+    original = line_reading.read_line
+    monkeypatch.setattr(line_reading, "read_line", lambda *given: begun.append(1) or original(*given))
     reading = reader.read(png(PAGE))
     while len(begun) < 2:
         next(reading)
 
     reading.close()
-    reader._pool.submit(int).result()  # what was begun has ended
+    reader.line_reader._pool.submit(int).result()  # what was begun has ended
 
     assert len(begun) < len(PAGE_LINES) / 2
     assert next(reading, None) is None
