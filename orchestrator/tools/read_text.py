@@ -8,6 +8,7 @@ from pydantic import Field
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_with_images
 from shared.events import JobEvent, JobFinished
+from shared.reading_forms import as_numbered
 from shared.text_jobs import ReadText, TextRead
 
 NO_TEXT = "No text was found in the picture."
@@ -43,7 +44,7 @@ class ReadTextTool:
         if not read.lines:
             return Outcome(told={"lines": 0, "content": "", "note": read.note or NO_TEXT})
         mean = sum(line.confidence for line in read.lines) / len(read.lines)
-        numbered = "\n".join(f"{number}: {line.text}" for number, line in enumerate(read.lines, 1))
+        numbered = as_numbered(read)
         found = context.conversation.add_text(read.without_words())
         told: dict[str, Any] = {
             "text": found.handle,

@@ -5,6 +5,7 @@ missing (models, fonts), is not even loaded. OpenVINO was chosen by measurement 
 against RapidOCR's default, ONNX Runtime): where the processor has bfloat16 units, it uses them, at the same error rate.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,10 +15,13 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from services.ocr.settings import OcrSettings
+
+# When it is imported, OpenVINO tells its makers so over the network, unless their package for that cannot be found.
+sys.modules["openvino_telemetry"] = None  # pyright: ignore[reportArgumentType]
+import openvino  # noqa: E402
 
 T = TypeVar("T")
 Pixels = NDArray[np.uint8]

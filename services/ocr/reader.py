@@ -18,6 +18,7 @@ from services.ocr.loading import OcrModels, Pixels, load
 from services.ocr.opening import Opening, find_opening, top_of
 from services.ocr.pose import UPRIGHT, Pose, crop, find_pose, lies_on_its_side, straightened
 from services.ocr.recognition import Reading
+from services.ocr.scripts import scripts_in
 from services.ocr.settings import OcrSettings
 from services.ocr.telling import LeftOut, Piece, engine_of, note_of, text_line
 from shared.imaging import layer_of, open_own
@@ -63,6 +64,7 @@ class Reader:
         self.models = models
         self.settings = settings
         self.line_reader = LineReader(models, settings.ocr_threads)
+        self.scripts = scripts_in(models.characters)
 
     @classmethod
     def from_settings(cls, settings: OcrSettings) -> "Reader":
@@ -110,7 +112,7 @@ class Reader:
             turned=page.pose.turn,
             mirrored=page.pose.mirrored,
             complete=not page.left_out.late,
-            note=note_of(found, page.left_out, self.settings),
+            note=note_of(found, page.left_out, self.settings, self.scripts),
         )
 
     def _look_at_top(self, page: Page) -> Quads | None:

@@ -64,6 +64,11 @@ def test_text_that_is_hardly_legible_is_given_with_the_warning_that_it_may_be_wr
     assert min(line.confidence for line in result.lines) < 0.85
 
 
+def test_the_smallest_print_is_told_to_be_often_misread(reader: Reader):
+    result = read(reader, PAGE.resize((320, 320), Image.Resampling.LANCZOS))
+    assert "lines are less than 9.5 pixels high" in result.note
+
+
 def test_text_that_is_too_blurred_is_left_out_and_counted(reader: Reader):
     result = read(reader, PAGE.filter(ImageFilter.GaussianBlur(4)))
     assert len(result.lines) < 5
