@@ -35,7 +35,7 @@ from orchestrator.settings import OrchestratorSettings
 from shared.database import open_engine
 from shared.jobs import Queue, new_job
 from shared.ledger import Ledger
-from shared.task_queue import make_celery, send_task
+from shared.task_queue import Sender, make_celery
 from shared.text_jobs import ReadText
 from tests.faults.house import House, wait_for
 
@@ -123,7 +123,7 @@ class Plain:
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(url)
-        self._threads, self._prefork = on_threads(url), of_celerys_own(url)
+        self._threads, self._prefork = Sender(on_threads(url)), of_celerys_own(url)
         self._position = "0"
 
     def by_list(self, number: str) -> None:
@@ -131,7 +131,7 @@ class Plain:
         assert self._redis.brpop([ANSWERED], timeout=30)
 
     def by_stream(self, number: str) -> None:
-        send_task(self._threads, EMPTY, "bench-threads", number)
+        self._threads.send(EMPTY, "bench-threads", number)
         answer: Any = self._redis.xread({REPLIES: self._position}, block=30_000)
         ((_, entries),) = answer
         self._position = entries[-1][0].decode()

@@ -87,7 +87,6 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     counted = OrchestratorMetrics()
     ledger = Ledger(engine, counted.jobs)
     uploads = Uploads(store)
-    client = redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5)
     vlm = OpenAICompatibleVlm(
         settings.vlm_url,
         settings.vlm_name,
@@ -98,6 +97,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     running = RunningRecords(engine, quick := open_engine(settings.ledger_url, quick=True))
     turns, journal = TurnRunner(counted.turns), Journal(running)
     async with (
+        redis.asyncio.Redis.from_url(settings.redis_url, socket_timeout=15, socket_connect_timeout=5) as client,
         open_dispatcher(settings, engine, ledger, client, counted) as dispatcher,
         ResponseRuns(running) as runs,
     ):
@@ -130,7 +130,6 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
     journal.close()
     quick.dispose()
     await vlm.aclose()
-    await client.aclose()
     ledger.close()
 
 

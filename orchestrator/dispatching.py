@@ -1,6 +1,5 @@
 """Builds what carries jobs to workers and back, with the reconciler and the watch running beside it."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -19,8 +18,7 @@ from orchestrator.waking import Waker
 from shared.event_log import EventReader
 from shared.ledger import Ledger
 from shared.presence import process_name
-from shared.task_queue import make_celery
-from shared.tasks import end
+from shared.task_queue import Sender, make_celery
 
 
 @contextlib.asynccontextmanager
@@ -32,15 +30,17 @@ async def open_dispatcher(
     metrics: OrchestratorMetrics,
 ) -> AsyncIterator[CeleryJobDispatcher]:
     """A dispatcher that works while the context is open."""
-    celery, queues = make_celery(settings.redis_url), QueueRecords(engine, metrics.jobs)
+    queues = QueueRecords(engine, metrics.jobs)
     metrics.watch_queues(queues)
     leadership = Leadership(engine, "reconciler", process_name())
-    impatient = redis.Redis.from_url(settings.redis_url, socket_timeout=3, socket_connect_timeout=3)
-    reconciler = Reconciler(celery, impatient, queues, leadership, settings.max_attempts, resent=metrics.resent)
     events: EventReader[Standing] = EventReader(client)
-    with Waker(celery) as waker:
+    with (
+        redis.Redis.from_url(settings.redis_url, socket_timeout=3, socket_connect_timeout=3) as impatient,
+        Sender(make_celery(settings.redis_url)) as sender,
+        Waker(sender) as waker,
+        Reconciler(sender, impatient, queues, leadership, settings.max_attempts, resent=metrics.resent),
+    ):
         async with events, JobWatch(queues, client) as watch:
-            reconciling = asyncio.create_task(reconciler.run_forever())
             yield CeleryJobDispatcher(
                 ledger,
                 queues,
@@ -50,6 +50,3 @@ async def open_dispatcher(
                 bound=settings.max_queued,
                 grace_s=settings.worker_grace_s,
             )
-            await end(reconciling)
-    await asyncio.to_thread(leadership.give_up)
-    impatient.close()

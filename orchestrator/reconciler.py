@@ -4,12 +4,13 @@ Any orchestrator may run it, one at a time does. Damped: there are never more wa
 so neither a long queue nor a lost broker multiplies messages.
 """
 
-import asyncio
+import contextlib
 import logging
+import threading
 from collections.abc import Callable
+from typing import Self
 
 import redis
-from celery import Celery
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +19,7 @@ from orchestrator.records.queues import QueueRecords
 from orchestrator.waking import send
 from shared.errors import DeadlineExceeded, ErrorRecord
 from shared.jobs import Queue
+from shared.task_queue import Sender
 
 EVERY_S = 1.0
 LEAD_S = 5.0
@@ -38,9 +40,11 @@ def unheard(_queue: Queue, _count: int) -> None:
 
 
 class Reconciler:
+    """Use as a context: its thread makes a pass every second while it is open."""
+
     def __init__(
         self,
-        celery: Celery,
+        sender: Sender,
         client: redis.Redis,
         queues: QueueRecords,
         leadership: Leadership,
@@ -49,18 +53,29 @@ class Reconciler:
         resent: Callable[[Queue, int], None] = unheard,
     ) -> None:
         """`resent` is told how many wake-ups of a queue are sent again."""
-        self._celery, self._redis, self._queues, self._leadership = celery, client, queues, leadership
+        self._sender, self._redis, self._queues, self._leadership = sender, client, queues, leadership
         self._max_attempts, self._resent = max_attempts, resent
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._reconcile_forever, name="reconciler", daemon=True)
 
-    async def run_forever(self) -> None:
-        while True:
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+        with contextlib.suppress(SQLAlchemyError):  # another waits until this one has been silent for long enough
+            self._leadership.give_up()
+
+    def _reconcile_forever(self) -> None:
+        while not self._ending.wait(EVERY_S):
             try:
-                await asyncio.to_thread(self.reconcile)
+                self.reconcile()
             except SQLAlchemyError as error:
                 log.warning("the ledger did not answer the reconciler: %s", error)
             except RedisError as error:
                 log.warning("Redis did not answer the reconciler: %s", error)
-            await asyncio.sleep(EVERY_S)
 
     def reconcile(self) -> None:
         """One pass, where this orchestrator is the one whose turn it is. Blocks.
@@ -88,5 +103,5 @@ class Reconciler:
             log.info("%d wake-ups for %s are sent again", len(lost), queue)
             self._resent(queue, len(lost))
         for job_id in lost:
-            if not send(self._celery, queue, job_id):
+            if not send(self._sender, queue, job_id):
                 return  # the broker is away: each would wait for it in its turn

@@ -60,16 +60,18 @@ class ResponseRun:
         ledger: Ledger,
         recording: Recording,
         place: ConversationTurn | None = None,
+        unheard: bool = False,
     ) -> None:
         """`opening` comes before the turn's first event, and `before` that what another process has sent.
 
         `place`: where it stands in a conversation that is kept.
+        `unheard`: nobody learns its id before it has ended, so its events are recorded a step at a time.
         """
         self.record, self.turn, self.events = record, turn, Feed[Event]()
         self._tell(before)
         self.recording = recording
         self._shaping, self._tools = shaping, tools
-        self._ledger, self._place = ledger, place
+        self._ledger, self._place, self._unheard = ledger, place, unheard
         self._held: list[Event] = []
         self.task = asyncio.create_task(self._play(opening))
 
@@ -117,6 +119,9 @@ class ResponseRun:
             await self._send(shaped)
 
     async def _send(self, events: Sequence[Event]) -> None:
+        if self._unheard:
+            self._held += events
+            return
         sent, self._held = [*self._held, *events], []
         if sent:
             await self.recording.append(sent)

@@ -10,21 +10,20 @@ import queue
 import threading
 from typing import Self
 
-from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared.jobs import Queue
-from shared.task_queue import send_task
+from shared.task_queue import Sender
 
 MOST_PENDING = 10_000
 log = logging.getLogger(__name__)
 
 
-def send(celery: Celery, to: Queue, job_id: str) -> bool:
+def send(sender: Sender, to: Queue, job_id: str) -> bool:
     """One wake-up. Blocks. False: the broker is away."""
     try:
-        send_task(celery, to.task, to, job_id)
+        sender.send(to.task, to, job_id)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("no wake-up could be sent: %s", error, extra={"job_id": job_id})
         return False
@@ -34,8 +33,8 @@ def send(celery: Celery, to: Queue, job_id: str) -> bool:
 class Waker:
     """Use as a context: its thread runs while it is open."""
 
-    def __init__(self, celery: Celery) -> None:
-        self._celery = celery
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
         self._pending: queue.Queue[tuple[Queue, str] | None] = queue.Queue(MOST_PENDING)
         self._thread = threading.Thread(target=self._send_forever, name="waker", daemon=True)
 
@@ -55,7 +54,7 @@ class Waker:
 
     def _send_forever(self) -> None:
         while (wanted := self._pending.get()) is not None:
-            if not send(self._celery, *wanted):
+            if not send(self._sender, *wanted):
                 self._drop_pending()  # each would wait for the broker in its turn
 
     def _drop_pending(self) -> None:

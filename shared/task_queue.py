@@ -4,6 +4,8 @@ Loss and repetition of messages are the ledger's to mend, so early acknowledgeme
 """
 
 import logging
+import threading
+from typing import Self
 
 from celery import Celery, uuid
 
@@ -33,19 +35,37 @@ def make_celery(redis_url: str) -> Celery:
     return app
 
 
-def send_task(app: Celery, task: str, queue: str, argument: str) -> None:
-    """One message straight on a queue's list. Blocks; raises what the broker's client raises, at once where Redis is
-    away, for the reconciler repeats it.
+class Sender:
+    """Puts messages straight on queues' lists, from any thread, one after the other. Use as a context.
 
-    `Celery.send_task` takes twice as long: it routes, declares the queue and its exchange, and makes a result.
+    It holds a connection of its own. `Celery.send_task` takes twice as long, for it routes, declares the queue and its
+    exchange, and makes a result; and what it takes from Celery's pools is never closed, but left to the garbage
+    collector.
     """
-    message = app.amqp.as_task_v2(uuid(), task, args=(argument,), ignore_result=True)
-    with app.producer_pool.acquire(block=True) as producer:
-        producer.publish(
-            message.body,
-            exchange="",
-            routing_key=queue,
-            serializer=app.conf.task_serializer,
-            headers=message.headers,
-            **message.properties,
-        )
+
+    def __init__(self, app: Celery) -> None:
+        self._app, self._turn = app, threading.Lock()
+        self._connection = app.connection_for_write()
+        self._producer = app.amqp.Producer(self._connection, auto_declare=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._turn:
+            self._connection.release()
+        self._app.close()
+
+    def send(self, task: str, queue: str, argument: str) -> None:
+        """One message. Blocks; raises what the broker's client raises, at once where Redis is away, for the reconciler
+        repeats it."""
+        message = self._app.amqp.as_task_v2(uuid(), task, args=(argument,), ignore_result=True)
+        with self._turn:
+            self._producer.publish(
+                message.body,
+                exchange="",
+                routing_key=queue,
+                serializer=self._app.conf.task_serializer,
+                headers=message.headers,
+                **message.properties,
+            )

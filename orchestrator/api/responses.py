@@ -28,7 +28,7 @@ Number = Annotated[int, Query(ge=-1, lt=2**31)]
 @router.post("/v1/responses", response_model=None, responses=STREAMED)
 async def create_response(body: ResponseRequest, services: ServicesDep, owner: OwnerDep) -> Response:
     """Answer the input, as OpenAI's Responses API does: whole, streamed, or in the background."""
-    run = await start(body, services, owner)
+    run = await start(body, services, owner, unheard=not (body.stream or body.background))
     if body.stream:
         return _streamed(run.events.follow(), services)
     if not body.background:

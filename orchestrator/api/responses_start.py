@@ -99,9 +99,17 @@ async def _previous(response_id: str | None, services: Services, owner: str) -> 
 
 
 async def start(
-    body: ResponseRequest, services: Services, owner: str, remembered: ResponseRecord | None = None
+    body: ResponseRequest,
+    services: Services,
+    owner: str,
+    remembered: ResponseRecord | None = None,
+    *,
+    unheard: bool = False,
 ) -> ResponseRun:
-    """Begin to answer; what must last is in the records when this returns. Raises what `context_of` raises."""
+    """Begin to answer; what must last is in the records when this returns. Raises what `context_of` raises.
+
+    `unheard`: nobody learns of it before it has ended.
+    """
     context = await context_of(body, services, owner, remembered)
     options = await _painting(body, context.conversation, services, owner)
     given_in(body, context.conversation, services)
@@ -133,6 +141,7 @@ async def start(
         ledger=services.ledger,
         recording=recording,
         place=place,
+        unheard=unheard,
     )
     services.runs.add(run)
     return run

@@ -5,8 +5,8 @@ step does outside the network is exact in every element whatever stands beside i
 only where the network's own kernels make them (capacity.py finds out which sizes do not).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import InitVar, dataclass
 
 import torch
 from torch import Tensor
@@ -43,8 +43,8 @@ class Picture:
     schedule: Schedule
     prompt: Prompt
     guidance_scale: float
-    latents: Tensor
-    """x, 1 × channels × h × w in float32."""
+    first: InitVar[Tensor]
+    """x before the first step, 1 × channels × h × w in float32."""
     generator: torch.Generator
     """Of the noise that stochastic samplers add, on the CPU."""
     most_rows: int
@@ -52,12 +52,23 @@ class Picture:
     held: Held | None = None
     step: int = 0
     """How many are done."""
-    previous: Tensor = field(init=False)
-    """The last step's x0."""
     _noise: Tensor | None = None
 
-    def __post_init__(self) -> None:
-        self.previous = torch.zeros_like(self.latents)
+    def __post_init__(self, first: Tensor) -> None:
+        self._place = first, torch.zeros_like(first), 0
+        """x and the last step's x0, in whatever batch it was in at its last step, and its row there."""
+
+    @property
+    def latents(self) -> Tensor:
+        """x as it is now, 1 × channels × h × w. May be looked at from any thread."""
+        x, _, row = self._place
+        return x[row : row + 1]
+
+    @property
+    def previous(self) -> Tensor:
+        """The last step's x0."""
+        _, x0, row = self._place
+        return x0[row : row + 1]
 
     @property
     def total(self) -> int:
@@ -71,14 +82,14 @@ class Picture:
     def noise(self) -> Tensor:
         """Fresh for this step, however often it is tried; zeros where the sampler needs none."""
         if self._noise is None:
-            draws = self.schedule.draws(self.step)
-            drawn = torch.randn(self.latents.shape, generator=self.generator) if draws else torch.zeros(1)
-            self._noise = drawn.to(self.latents.device).expand(self.latents.shape)
+            shape, draws = self.latents.shape, self.schedule.draws(self.step)
+            drawn = torch.randn(shape, generator=self.generator) if draws else torch.zeros(1)
+            self._noise = drawn.to(self.latents.device).expand(shape)
         return self._noise
 
-    def moved(self, latents: Tensor, x0: Tensor) -> None:
-        """A step is done."""
-        self.latents, self.previous, self._noise = latents, x0, None
+    def moved(self, x: Tensor, x0: Tensor, row: int) -> None:
+        """A step is done: what it made of the whole batch, and which row is this picture's."""
+        self._place, self._noise = (x, x0, row), None
         self.step += 1
 
 
@@ -98,22 +109,29 @@ class Batch:
         self._scales = torch.tensor(scales, device=self._device)[:, None, None, None]
         self._x = torch.cat([picture.latents for picture in pictures])
         self._previous = torch.cat([picture.previous for picture in pictures])
+        self._steps = self._tables()
+
+    def _tables(self) -> Iterator[tuple[Tensor, Tensor, bool]]:
+        """What each step needs, until the first picture is done: coefficients (rows × 7), timesteps, whether a row
+        draws noise. On the device from the beginning, so that no step waits for a copy."""
+        left = min(picture.total - picture.step for picture in self.pictures)
+        spans = [(picture.schedule, slice(picture.step, picture.step + left)) for picture in self.pictures]
+        coefficients = torch.stack([schedule.coefficients[span] for schedule, span in spans], dim=1)
+        times = torch.stack([schedule.timesteps[span] for schedule, span in spans], dim=1)
+        draws = coefficients[:, :, -1].any(1).tolist()
+        return zip(coefficients.to(self._device), times.to(self._device), draws, strict=True)
 
     @torch.inference_mode()
     def step(self) -> None:
-        """Every picture takes its next step, or, where the network fails, none does."""
-        rows = [picture.schedule.coefficients[picture.step] for picture in self.pictures]
-        coefficients = torch.stack(rows).to(self._device, non_blocking=True)
-        times = torch.stack([picture.schedule.timesteps[picture.step] for picture in self.pictures])
-        seen = self._x * coefficients[:, 0, None, None, None]
-        output = self._guided_output(seen, times.to(self._device, non_blocking=True))
-        draw = any(picture.schedule.draws(picture.step) for picture in self.pictures)
+        """Every picture takes its next step, or, where the network fails, none does and the batch is no longer good."""
+        coefficients, times, draw = next(self._steps)
+        output = self._guided_output(self._x * coefficients[:, 0, None, None, None], times)
         noise = torch.cat([picture.noise() for picture in self.pictures]) if draw else None
         self._x, self._previous = advance(self._x, output, self._previous, coefficients, noise)
         if any(picture.held for picture in self.pictures):
             self._x = torch.cat([self._put_back(index) for index in range(len(self.pictures))])
         for index, picture in enumerate(self.pictures):
-            picture.moved(self._x[index : index + 1], self._previous[index : index + 1])
+            picture.moved(self._x, self._previous, index)
 
     def _guided_output(self, seen: Tensor, times: Tensor) -> Tensor:
         """The network's output for each picture, with classifier-free guidance (arXiv 2207.12598) where it has two

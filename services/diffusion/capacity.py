@@ -13,14 +13,16 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from services.diffusion.families import Denoiser
+from services.diffusion.lora import Loras, LoraSet
 from services.diffusion.prompts import Conditioning
 
 MOST_ROWS = 16
@@ -33,7 +35,14 @@ WORTH_MORE_THREADS = 0.8
 waits for its slowest thread."""
 BUDGET_S = 20.0
 """No larger sizes are tried where trying them all takes longer."""
+T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+class Aside(Protocol):
+    """Runs something where the denoisers run, when no step is under way, and returns what it returns."""
+
+    def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
 class Capacity(BaseModel):
@@ -58,30 +67,31 @@ class Known(BaseModel):
 
 
 class Capacities:
-    """Those of one device, in a file. May be used from several threads; one measures at a time."""
+    """Those of one device, in a file. May be used from several threads; one measures at a time, and the pictures that
+    are being painted take a step after each of its passes."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, aside: Aside) -> None:
+        self._file, self._aside = file, aside
         self._measuring = threading.Lock()
         self._known = self._read()
 
-    def of(self, denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> Capacity:
+    def of(self, network: Loras, row: Conditioning, shape: Sequence[int]) -> Capacity:
         """Measured now where it was not before. `row`: any prompt's. `shape`: channels × h × w of the latents."""
-        key = fingerprint(denoiser, row, shape)
+        key = fingerprint(network.denoiser, row, shape)
         with self._measuring:
             if key not in self._known.capacities:
-                found = self._known.capacities[key] = measured(denoiser, row, shape)
+                found = self._known.capacities[key] = measured(Trial(network, row, shape, self._aside))
                 log.info("a batch of %s may have %d rows", "x".join(map(str, shape)), found.most_rows)
                 self._write()
             return self._known.capacities[key]
 
-    def threads(self, denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> int:
+    def threads(self, network: Loras, row: Conditioning, shape: Sequence[int]) -> int:
         """How many CPU threads the network is best given: one, or all where these are clearly faster."""
         most = torch.get_num_threads()
-        key = fingerprint(denoiser, row, shape)
+        key = fingerprint(network.denoiser, row, shape)
         with self._measuring:
             if key not in self._known.threads:
-                self._known.threads[key] = best_threads(denoiser, row, shape, most)
+                self._known.threads[key] = self._aside(lambda: best_threads(network, row, shape, most))
                 self._write()
             return self._known.threads[key]
 
@@ -111,10 +121,8 @@ def fingerprint(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> 
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
-@torch.inference_mode()
-def measured(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> Capacity:
+def measured(trial: "Trial") -> Capacity:
     """Try batches of all sizes, in rounds, so that what else the machine does does not hit one size alone."""
-    trial = Trial(denoiser, row, shape)
     sizes = affordable(trial)
     for _ in range(ROUNDS - 1):
         for rows in sizes:
@@ -149,24 +157,28 @@ def largest_alike(trial: "Trial", lone: int, most: int) -> int:
     return most - most % lone
 
 
-@torch.inference_mode()
-def best_threads(denoiser: Denoiser, row: Conditioning, shape: Sequence[int], most: int) -> int:
+def directly(work: Callable[[], T], /) -> T:
+    """Where the caller's thread is the one that the denoisers run in."""
+    return work()
+
+
+def best_threads(network: Loras, row: Conditioning, shape: Sequence[int], most: int) -> int:
     """One, unless `most` take clearly less time for a batch of a few rows. Leaves torch with what it had."""
     took: dict[int, float] = {}
     for threads in {1, most}:
         torch.set_num_threads(threads)
-        trial = Trial(denoiser, row, shape)
+        trial = Trial(network, row, shape, directly)
         took[threads] = min(trial.run(FEW_ROWS) for _ in range(2 * ROUNDS))
     torch.set_num_threads(most)
     return most if took[most] < WORTH_MORE_THREADS * took[1] else 1
 
 
 class Trial:
-    """Forward passes over noise, each row at a timestep of its own."""
+    """Forward passes over noise, each row at a timestep of its own, without LoRAs."""
 
-    def __init__(self, denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> None:
-        generator, device = torch.Generator().manual_seed(0), denoiser.network.device
-        self._denoiser = denoiser
+    def __init__(self, network: Loras, row: Conditioning, shape: Sequence[int], aside: Aside) -> None:
+        generator, device = torch.Generator().manual_seed(0), network.denoiser.network.device
+        self._network, self._aside = network, aside
         self._latents = torch.randn((MOST_ROWS, *shape), generator=generator).to(device)
         self._times = torch.linspace(990, 10, MOST_ROWS).to(device)
         self._rows = Conditioning.cat([row] * MOST_ROWS)
@@ -176,19 +188,23 @@ class Trial:
 
     def run(self, rows: int) -> float:
         """A batch of the first rows. Returns the least seconds that such a one took."""
-        began = time.perf_counter()
-        self.outputs[rows] = self._predict(0, rows)
-        took = time.perf_counter() - began
+        self.outputs[rows], took = self._aside(lambda: self._predicted(0, rows))
         self.seconds[rows] = min(took, self.seconds.get(rows, took))
         return self.seconds[rows]
 
     def alone(self, lone: int, rows: int) -> Tensor:
         """The first rows, computed `lone` at a time."""
-        return torch.cat([self._predict(first, first + lone) for first in range(0, rows, lone)])
+        passes = [lambda first=first: self._predicted(first, first + lone) for first in range(0, rows, lone)]
+        return torch.cat([self._aside(one)[0] for one in passes])
 
-    def _predict(self, first: int, last: int) -> Tensor:
+    @torch.inference_mode()
+    def _predicted(self, first: int, last: int) -> tuple[Tensor, float]:
+        """The network's output for these rows, and the seconds that it took."""
+        self._network.activate(LoraSet())
+        began = time.perf_counter()
         inputs = {name: tensor[first:last] for name, tensor in self._rows.inputs.items()}
-        output = self._denoiser.predict(self._latents[first:last], self._times[first:last], Conditioning(inputs))
+        latents, times = self._latents[first:last], self._times[first:last]
+        output = self._network.denoiser.predict(latents, times, Conditioning(inputs))
         if output.is_cuda:
             torch.cuda.synchronize(output.device)
-        return output
+        return output, time.perf_counter() - began

@@ -9,9 +9,11 @@ import logging
 import queue
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Self, TypeVar
 
 import torch
 
@@ -22,6 +24,7 @@ from shared.errors import DeadlineExceeded, DiptychError, JobFailed
 QUANTUM = 4
 """Row-steps that an owner's turn is worth. Small, so that nobody has many short pictures in one turn."""
 LATE = "The picture took longer than it may. Ask for fewer steps or a smaller picture."
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 Watch = Callable[[int], None]
@@ -150,6 +153,7 @@ class Engine:
         """`exact`: pictures with and without guidance do not share a batch; their bits depend on different sizes."""
         self._exact, self._watch = exact, watch
         self._groups: OrderedDict[Any, Group] = OrderedDict()
+        self._errands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._news = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -177,32 +181,55 @@ class Engine:
             self._news.notify()
         return ticket
 
+    def aside(self, work: Callable[[], T], /) -> T:
+        """What `work` returns in the engine's thread, before the next step: for what must not run beside one.
+
+        Raises:
+            CancelledError: the engine is closed.
+        """
+        done: Future[T] = Future()
+        with self._news:
+            self._errands.append((done, work))
+            if self._closed:
+                done.cancel()
+            self._news.notify()
+        return done.result()
+
     def _key(self, picture: Picture) -> Any:
         shares = picture.denoiser, picture.loras, picture.latents.shape
         return (*shares, picture.rows) if self._exact else shares
 
     def _run(self) -> None:
-        while (group := self._next_group()) is not None:
-            if self._watch is not None:
-                self._watch(rows_of(group.running))
-            self._step(group)
+        while (turn := self._next_turn()) is not None:
+            turn()
+        for done, _ in self._errands:
+            done.cancel()
 
-    def _next_group(self) -> Group | None:
-        """The group whose turn it is, ready for a step; waits for one. None: the engine is closed."""
+    def _next_turn(self) -> Callable[[], None] | None:
+        """What is to be done next; waits for it. None: the engine is closed."""
         with self._news:
             while not self._closed:
-                for key, group in list(self._groups.items()):
-                    group.settle()
-                    if group.running:
-                        self._groups.move_to_end(key)
-                        return group
-                    if not len(group.waiting):
-                        del self._groups[key]
-                if not self._groups:
-                    self._news.wait()
+                if self._errands:
+                    return partial(_do, *self._errands.popleft())
+                if (group := self._next_group()) is not None:
+                    return partial(self._step, group)
+                self._news.wait()
+        return None
+
+    def _next_group(self) -> Group | None:
+        """The group whose turn it is, ready for a step."""
+        for key, group in list(self._groups.items()):
+            group.settle()
+            if group.running:
+                self._groups.move_to_end(key)
+                return group
+            if not len(group.waiting):
+                del self._groups[key]
         return None
 
     def _step(self, group: Group) -> None:
+        if self._watch is not None:
+            self._watch(rows_of(group.running))
         try:
             group.step()
         except DiptychError as error:  # no such LoRA
@@ -219,6 +246,13 @@ class Engine:
         """It may have been memory that was short."""
         with contextlib.suppress(RuntimeError):
             torch.cuda.empty_cache()
+
+
+def _do(done: "Future[T]", work: Callable[[], T]) -> None:
+    try:
+        done.set_result(work())
+    except Exception as error:  # the asker's to handle
+        done.set_exception(error)
 
 
 def rows_of(tickets: Iterable[Ticket]) -> int:

@@ -64,7 +64,7 @@ class Painter:
         self.settings = settings
         self._exact = settings.diffusion_reproducibility == "exact"
         self._engine = Engine(exact=self._exact, watch=watch)
-        self._capacities = Capacities(settings.diffusion_capacities)
+        self._capacities = Capacities(settings.diffusion_capacities, self._engine.aside)
         self._judge = Judge(settings.diffusion_judge)
         self._decoding = threading.Lock()
         self._flights: dict[str, Flight] = {}
@@ -89,11 +89,16 @@ class Painter:
         latents = latent_shape(model, shape)
         row = model.prompts.encode("", None, guidance_scale=way.guidance_scale, shape=shape).positive
         if set_threads and self.settings.diffusion_threads:
-            torch.set_num_threads(self.settings.diffusion_threads)
+            self._set_threads(self.settings.diffusion_threads)
         elif set_threads and model.device.type == "cpu":
-            torch.set_num_threads(self._capacities.threads(way.denoiser, row, latents))
+            self._set_threads(self._capacities.threads(way.loras, row, latents))
         for setting in filter(None, (model.usual, model.fast)):
-            self._capacities.of(setting.denoiser, row, latents)
+            self._capacities.of(setting.loras, row, latents)
+
+    def _set_threads(self, count: int) -> None:
+        """Each thread that has computed before keeps its own number; those to come take the last one that was set."""
+        self._engine.aside(lambda: torch.set_num_threads(count))
+        torch.set_num_threads(count)
 
     def close(self) -> None:
         """Stop after the step that is under way."""

@@ -27,6 +27,7 @@ class Painters:
         self.usual = Painter.from_settings(settings, watch)
         self._others: OrderedDict[str, Painter] = OrderedDict()
         """By name; the last one was used last."""
+        self._loading: set[str] = set()
         self._users: dict[str, int] = {}
         self._changed = threading.Condition()
 
@@ -51,47 +52,60 @@ class Painters:
         if name not in self.names():
             there = ", ".join([self.usual.model.name, *self.names()])
             raise InvalidRequest(f"There is no painter named {name}. There is: {there}.", code="model_not_found")
-        with self._changed:
-            painter = self._others.get(name) or self._loaded(name)
-            self._others.move_to_end(name)
-            self._users[name] = self._users.get(name, 0) + 1
         try:
-            yield painter
+            yield self._take(name)
         finally:
             with self._changed:
                 self._users[name] -= 1
                 self._changed.notify_all()
 
+    def _take(self, name: str) -> Painter:
+        """A painter that stays until its users have gone. Who loads one keeps nobody else from those that are there."""
+        with self._changed:
+            self._users[name] = self._users.get(name, 0) + 1
+            while name not in self._others:
+                if name not in self._loading and self._makes_room(self._folder_of(name)):
+                    self._loading.add(name)
+                    break
+                self._changed.wait()
+            else:
+                self._others.move_to_end(name)
+                return self._others[name]
+        try:
+            painter = self._loaded(name)
+        finally:
+            with self._changed:
+                self._loading.remove(name)
+                self._changed.notify_all()
+        return painter
+
     def _loaded(self, name: str) -> Painter:
-        folder = self._folder_of(name)
-        self._make_room(folder)
-        if (there := self._others.get(name)) is not None:  # loaded by another thread while this one waited
-            return there
-        own = {"diffusion_model": folder, "diffusion_name": name}
+        own = {"diffusion_model": self._folder_of(name), "diffusion_name": name}
         try:
             painter = Painter.from_settings(self._settings.model_copy(update=own), self._watch, set_threads=False)
         except FolderRefused as refusal:
             raise JobFailed(f"The painter {name} cannot be loaded: {refusal}") from refusal
-        self._others[name] = painter
+        with self._changed:
+            self._others[name] = painter
         return painter
 
-    def _make_room(self, folder: Path) -> None:
-        """Let painters go that nobody uses, the one that was not used for longest first, and wait for others."""
+    def _makes_room(self, folder: Path) -> bool:
+        """Let painters go that nobody uses, the one that was not used for longest first. False: more must go first."""
         budget = self._settings.diffusion_memory_mb * 10**6
         if not budget:
-            return
+            return True
         wanted = weight_bytes(folder)
         if wanted > budget:
             raise JobFailed(
                 f"The painter {folder.name} needs {wanted // 10**6} MB of memory, and {budget // 10**6} MB are allowed."
             )
-        while sum(weight_bytes(self._folder_of(name)) for name in self._others) + wanted > budget:
+        while sum(weight_bytes(self._folder_of(name)) for name in (*self._others, *self._loading)) + wanted > budget:
             idle = next((name for name in self._others if not self._users.get(name)), None)
             if idle is None:
-                self._changed.wait()
-            else:
-                log.info("the painter %s makes room for %s", idle, folder.name)
-                self._others.pop(idle).close()
+                return False
+            log.info("the painter %s makes room for %s", idle, folder.name)
+            self._others.pop(idle).close()
+        return True
 
     def _folder_of(self, name: str) -> Path:
         assert self._settings.diffusion_models is not None  # noqa: S101 - names() found it there

@@ -69,7 +69,7 @@ def begun(
     shape = latent_shape(model, plan.shape)
     tokens = shape[1] * shape[2] // way.denoiser.patch**2
     schedule = way.sampler.schedule(plan.steps, retouch.strength if retouch else 1.0, tokens)
-    capacity = capacities.of(way.denoiser, prompt.positive, shape)
+    capacity = capacities.of(way.loras, prompt.positive, shape)
     generator = torch.Generator().manual_seed(work.seed)
     noise = drawn_noise(shape, generator, model.device)
     latents, held = start(model, schedule, noise, plan, retouch)
@@ -80,7 +80,7 @@ def begun(
         schedule=schedule,
         prompt=prompt,
         guidance_scale=plan.guidance_scale,
-        latents=latents,
+        first=latents,
         generator=generator,
         most_rows=most_rows(capacity, 2 if prompt.guided else 1, work, exact=exact),
         held=held,

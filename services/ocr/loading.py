@@ -5,6 +5,7 @@ missing (models, fonts), is not even loaded. OpenVINO was chosen by measurement 
 against RapidOCR's default, ONNX Runtime): where the processor has bfloat16 units, it uses them, at the same error rate.
 """
 
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ DETECTOR = "PP-OCRv6_det_small.onnx"
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 
 
+@functools.cache
+def core() -> openvino.Core:
+    """The one of this process, which is never let go: where the last one ends in another thread than it began in, the
+    signal stack that it gave to its first thread is freed in use (2026.4), and the next signal kills the process."""
+    return openvino.Core()
+
+
 class Network:
     """A compiled network with one input and one output. Safe to use from several threads, which run side by side.
 
@@ -40,7 +48,7 @@ class Network:
 
     def __init__(self, model: openvino.Model, *, threads: int, streams: int) -> None:
         config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
-        self._compiled = openvino.Core().compile_model(model, "CPU", config)
+        self._compiled = core().compile_model(model, "CPU", config)
         self._idle: SimpleQueue[Any] = SimpleQueue()
 
     def __call__(self, pixels: Floats, take: Callable[[Floats], T]) -> T:
@@ -100,7 +108,7 @@ def read_model(name: str) -> openvino.Model:
     path = Path(wheel.origin).with_name("models") / name if wheel and wheel.origin else Path(name)
     if not path.is_file():
         raise FileNotFoundError(f"rapidocr {version('rapidocr')} does not carry {name}; install rapidocr 3.10")
-    return openvino.Core().read_model(path)
+    return core().read_model(path)
 
 
 def normalised(pixels: Pixels) -> Floats:

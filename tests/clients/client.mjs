@@ -8,7 +8,7 @@ const { default: OpenAI, toFile } = createRequire(`${process.env.CLIENTS}/`)("op
 
 const DRAW = "draw an orange cat in a cardboard box";
 const PAINT = { type: "image_generation" };
-const QUICK = { diptych: { seed: 11, steps: 12 } };
+const QUICK = { diptych: { seed: 11, steps: 12, fresh: true } };
 const WEATHER = {
   type: "function",
   name: "get_weather",

@@ -11,7 +11,7 @@ from openai import OpenAI
 
 DRAW = "draw an orange cat in a cardboard box"
 PAINT = {"type": "image_generation"}
-QUICK = {"diptych": {"seed": 11, "steps": 12}}
+QUICK = {"diptych": {"seed": 11, "steps": 12, "fresh": True}}
 WEATHER = {
     "type": "function",
     "name": "get_weather",

@@ -117,11 +117,12 @@ async def driving(house: House, *, seconds: float = JOB_S, **settings: Any) -> A
     )
     engine = open_engine(made.ledger_url)
     migrate(engine)
-    client = redis.asyncio.Redis.from_url(made.redis_url, socket_timeout=15)
-    async with open_dispatcher(made, engine, Ledger(engine), client, OrchestratorMetrics()) as dispatcher:
+    async with (
+        redis.asyncio.Redis.from_url(made.redis_url, socket_timeout=15) as client,
+        open_dispatcher(made, engine, Ledger(engine), client, OrchestratorMetrics()) as dispatcher,
+    ):
         driver = Driver(house, dispatcher, engine, seconds)
         counting = asyncio.create_task(driver.count_ends(client))
         yield driver
         await end(counting)
-    await client.aclose()
     engine.dispose()

@@ -33,10 +33,13 @@ def held_by(engine: sa.Engine, pid: int) -> tuple[tuple[str, int], ...]:
 
 
 async def kill_workers(driver: Driver, count: int, *, every_s: float, seed: int) -> list[Kill]:
-    """So many kills; the pauses between them are random, of that mean."""
+    """So many kills; the pauses between them are random, of that mean, and longer where a slow machine gets less done
+    than is killed: workers that die before they take a job would show nothing."""
     chance, kills = random.Random(seed), []
     while len(kills) < count:
         await asyncio.sleep(chance.uniform(0.2, 1.8) * every_s)
+        if len(driver.ends) <= len(kills):
+            continue
         at = time()
         if pid := driver.house.signal(chance.choice(driver.house.workers)):
             kills.append(Kill(at, await asyncio.to_thread(held_by, driver.engine, pid)))

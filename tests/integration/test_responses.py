@@ -46,7 +46,7 @@ def replay(system, response_id, after=-1):
 
 
 def test_a_picture_is_watched_as_it_forms_and_changed_in_the_next_turn(system):
-    options = {"diptych": {"seed": 11, "steps": 12}}
+    options = {"diptych": {"seed": 11, "steps": 12, "fresh": True}}
     with system.client().responses.stream(
         model="diptych", input=DRAW, tools=[PAINT | {"partial_images": 2}], extra_body=options
     ) as stream:

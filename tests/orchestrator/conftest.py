@@ -14,7 +14,7 @@ import uvicorn
 from orchestrator.app import create_app
 from orchestrator.journal import Journal
 from orchestrator.vlm.scripted import ScriptedVlm
-from shared.task_queue import make_celery
+from shared.task_queue import Sender, make_celery
 from tests.orchestrator.dying import Dying, Speaking
 
 
@@ -102,7 +102,6 @@ def redis_client(redis_url):
 
 
 @pytest.fixture
-def celery(redis_url):
-    app = make_celery(redis_url)
-    yield app
-    app.close()
+def sender(redis_url):
+    with Sender(make_celery(redis_url)) as sender:
+        yield sender

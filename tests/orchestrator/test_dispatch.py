@@ -31,11 +31,12 @@ def dispatching(redis_url, redis_client, ledger, engine):
 
     @contextlib.asynccontextmanager
     async def dispatching(url=redis_url, **settings):
-        asynchronous = redis.asyncio.Redis.from_url(url, socket_timeout=15)
         made = OrchestratorSettings(redis_url=url, **settings)
-        async with open_dispatcher(made, engine, ledger, asynchronous, OrchestratorMetrics()) as dispatcher:
+        async with (
+            redis.asyncio.Redis.from_url(url, socket_timeout=15) as asynchronous,
+            open_dispatcher(made, engine, ledger, asynchronous, OrchestratorMetrics()) as dispatcher,
+        ):
             yield dispatcher
-        await asynchronous.aclose()
 
     return dispatching
 
@@ -168,14 +169,16 @@ async def test_a_full_queue_refuses_the_next_job_of_that_key(dispatching, painte
 
 
 async def test_many_jobs_are_followed_through_one_stream(redis_url, redis_client):
-    asynchronous = redis.asyncio.Redis.from_url(redis_url, socket_timeout=15)
     writer = EventWriter(redis_client)
 
     async def first_events(reader, job_id):
         with reader.follow(job_id) as queue:
             return [(await asyncio.wait_for(queue.get(), 5)).step for _ in range(3)]
 
-    async with EventReader(asynchronous) as reader:
+    async with (
+        redis.asyncio.Redis.from_url(redis_url, socket_timeout=15) as asynchronous,
+        EventReader(asynchronous) as reader,
+    ):
         waiting = [asyncio.create_task(first_events(reader, f"job_{n}")) for n in range(30)]
         await asyncio.sleep(0)
         for step in range(3):
@@ -183,7 +186,6 @@ async def test_many_jobs_are_followed_through_one_stream(redis_url, redis_client
                 writer.append(reader.stream, JobProgress(job_id=f"job_{n}", attempt=1, step=step, total=3))
         assert await asyncio.gather(*waiting) == [[0, 1, 2]] * 30
         assert 0 < redis_client.ttl(reader.stream) <= 3600
-    await asynchronous.aclose()
 
 
 async def test_a_broker_that_is_away_keeps_nobody_waiting(dispatching, ledger, unused_tcp_port):

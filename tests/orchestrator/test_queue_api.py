@@ -23,11 +23,12 @@ ONE, TWO = ({"Authorization": f"Bearer {key}"} for key in ("one", "two"))
 
 
 @pytest.fixture
-def house(make_services, redis_url, redis_client):
+async def house(make_services, redis_url, redis_client):
     """With a painter that lives, and two keys."""
     announce(redis_client, this_worker(Queue.DIFFUSION, "painter", "cpu", slots=2))
     services = make_services(ScriptedVlm([]), api_key="one,two", max_queued=7)
-    return dataclasses.replace(services, redis=redis.asyncio.Redis.from_url(redis_url))
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        yield dataclasses.replace(services, redis=client)
 
 
 @pytest.fixture
@@ -52,7 +53,6 @@ async def test_a_queue_tells_what_waits_and_only_ones_own_jobs(client_for, house
         (worker,) = (await client.get("/v1/workers", headers=TWO)).json()["data"]
         others = (await client.get("/v1/queue", headers=TWO)).json()
         assert (await client.get("/v1/queue")).status_code == 401
-    await house.redis.aclose()
     painting = next(queue for queue in told["data"] if queue["queue"] == "diffusion")
     assert (painting["waiting"], painting["running"], painting["workers"], painting["slots"]) == (2, 1, 1, 2)
     assert painting["run_s"] > 0
@@ -84,7 +84,6 @@ async def test_top_shows_what_the_api_tells(client_for, house, submit):
     async with client_for(services=house) as client:
         paths = ("/v1/queue", "/v1/workers")
         routes = {path: httpx.Response(200, json=(await client.get(path, headers=ONE)).json()) for path in paths}
-    await house.redis.aclose()
     text, answered = printed(answering(routes))
     assert answered
     for shown in ("diffusion", "painter", job_id, "0 of 2"):

@@ -7,16 +7,16 @@ from orchestrator.reconciler import Reconciler
 from orchestrator.records.leadership import Leadership
 from orchestrator.records.queues import QueueRecords
 from shared.jobs import GenerateImage, JobStatus, Queue, new_job
-from shared.task_queue import make_celery
+from shared.task_queue import Sender, make_celery
 
 
 @pytest.fixture
-def reconciler_of(celery, redis_client, engine, ledger, monkeypatch):
+def reconciler_of(sender, redis_client, engine, ledger, monkeypatch):
     monkeypatch.setattr(module, "UNDER_WAY_S", 0)
 
-    def make(name="first", app=celery):
+    def make(name="first", sender=sender):
         return Reconciler(
-            app, redis_client, QueueRecords(engine), Leadership(engine, "reconciler", name), max_attempts=3
+            sender, redis_client, QueueRecords(engine), Leadership(engine, "reconciler", name), max_attempts=3
         )
 
     return make
@@ -80,9 +80,8 @@ def test_one_orchestrator_at_a_time_mends(reconciler_of, redis_client, submit):
 
 
 def test_where_the_broker_is_away_nothing_is_tried_job_by_job(reconciler_of, submit, unused_tcp_port, caplog):
-    app = make_celery(f"redis://127.0.0.1:{unused_tcp_port}/0")
     for _ in range(3):
         submit()
-    reconciler_of(app=app).reconcile()
+    with Sender(make_celery(f"redis://127.0.0.1:{unused_tcp_port}/0")) as sender:
+        reconciler_of(sender=sender).reconcile()
     assert len([record for record in caplog.records if "no wake-up" in record.message]) == 1
-    app.close()

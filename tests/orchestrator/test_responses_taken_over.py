@@ -117,6 +117,24 @@ async def test_pictures_that_are_the_same_are_each_linked_once_from_any_moment_o
     raise AssertionError("it never came to its end")
 
 
+async def test_one_that_nobody_hears_of_before_its_end_writes_once_a_step_and_is_gone_on_with_all_the_same(house_of):
+    for writes in range(40):
+        opened, running, services = house_of(writes)
+        async with opened as client:
+            client.house = services
+            response_id = await begin(client, BODIES[LINK] | {"stream": False}, running)
+            if response_id is None:
+                assert writes == 2  # the VLM's call, and its result
+                return
+            run = await resume(running.take_silent(60), services)
+            await asyncio.wait_for(run.task, WITHIN_S)
+            events = await replayed(client, response_id)
+        assert [event["sequence_number"] for event in events] == list(range(len(events)))
+        assert events[-1]["type"] == "response.completed"
+        assert str(events[-1]["response"]["output"]).count("/v1/artifacts/") == 1
+    raise AssertionError("it never came to its end")
+
+
 def transparent():
     out = io.BytesIO()
     Image.new("RGBA", (32, 32)).save(out, "PNG")

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.diffusion.capacity import MOST_ROWS, Capacities, best_threads, measured
+from services.diffusion.capacity import MOST_ROWS, Capacities, Trial, best_threads, directly, measured
+from services.diffusion.lora import LoraSet
 from services.diffusion.prompts import Conditioning
 
 ROW = Conditioning({"states": torch.zeros(1, 3)})
@@ -22,6 +23,10 @@ class Network:
         self.network = SimpleNamespace(device=torch.device("cpu"), dtype=torch.float32, config={"layers": 2})
         self.calls = 0
         self._seconds, self._error = seconds, error
+        self.denoiser = self
+
+    def activate(self, wanted: LoraSet) -> None:
+        assert not wanted.weights
 
     def predict(self, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
         assert len(times) == conditioning.rows == len(latents)
@@ -32,11 +37,11 @@ class Network:
 
 def test_rows_are_added_while_they_make_each_row_cheaper():
     flat_until_four = Network(seconds=lambda rows: 0.01 * max(1, rows / 4))
-    assert measured(flat_until_four, ROW, SHAPE).most_rows == 4
+    assert measured(Trial(flat_until_four, ROW, SHAPE, directly)).most_rows == 4
 
 
 def test_a_batch_is_never_larger_than_the_most():
-    assert measured(Network(), ROW, SHAPE).most_rows <= MOST_ROWS
+    assert measured(Trial(Network(), ROW, SHAPE, directly)).most_rows <= MOST_ROWS
 
 
 @pytest.mark.parametrize(
@@ -46,22 +51,22 @@ def test_only_sizes_that_keep_every_bit_count_as_alike(classes, alike):
     """Sizes up to the same bound come from the same kernel."""
     error = lambda rows: next((bound for bound in classes if rows <= bound), 99) * 1e-3  # noqa: E731
     network = Network(seconds=lambda rows: 0.002, error=error)
-    assert measured(network, ROW, SHAPE).alike == alike
+    assert measured(Trial(network, ROW, SHAPE, directly)).alike == alike
 
 
 def test_what_was_measured_is_not_measured_again_by_another_process(tmp_path):
     network = Network(seconds=lambda rows: 0.001)
-    first = Capacities(tmp_path / "painter.json").of(network, ROW, SHAPE)
+    first = Capacities(tmp_path / "painter.json", directly).of(network, ROW, SHAPE)
     calls = network.calls
-    assert Capacities(tmp_path / "painter.json").of(network, ROW, SHAPE) == first
+    assert Capacities(tmp_path / "painter.json", directly).of(network, ROW, SHAPE) == first
     assert network.calls == calls
-    Capacities(tmp_path / "painter.json").of(network, ROW, (2, 8, 8))
+    Capacities(tmp_path / "painter.json", directly).of(network, ROW, (2, 8, 8))
     assert network.calls > calls
 
 
 def test_a_broken_file_is_measured_anew(tmp_path):
     (tmp_path / "painter.json").write_text("{")
-    assert Capacities(tmp_path / "painter.json").of(Network(), ROW, SHAPE).most_rows >= 1
+    assert Capacities(tmp_path / "painter.json", directly).of(Network(), ROW, SHAPE).most_rows >= 1
 
 
 def test_threads_are_one_unless_more_are_clearly_faster():

@@ -3,8 +3,8 @@
 import io
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -56,8 +56,13 @@ class Gate:
 
 def until_waiting(painter: Painter, count: int) -> None:
     """Until so many pictures are in the engine."""
+    groups = painter._engine._groups
+    until(lambda: sum(len(group.running) + len(group.waiting) for group in groups.values()) >= count)
+
+
+def until(what: Callable[[], object]) -> None:
     deadline = time.monotonic() + 30
-    while sum(len(group.running) + len(group.waiting) for group in painter._engine._groups.values()) < count:
+    while not what():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
@@ -121,6 +126,29 @@ def test_who_comes_later_joins_at_the_next_step_and_the_first_leaves_when_it_is_
         assert (first.result(30).steps, second.result(30).steps) == (4, 6)
     # The first step of the first began before the second came. Each has two rows.
     assert gate.rows == [2, 4, 4, 4, 2, 2, 2]
+
+
+def test_what_must_not_run_beside_a_step_runs_between_two(sana, monkeypatch):
+    gate = Gate(sana, monkeypatch)
+    with ThreadPoolExecutor(2) as threads:
+        painting = threads.submit(painted, sana, work(seed=1, steps=4))
+        until_waiting(sana, 1)
+        seen = threads.submit(sana._engine.aside, lambda: (threading.current_thread().name, len(gate.rows)))
+        until(lambda: sana._engine._errands)
+        gate.open.set()
+        thread, steps = seen.result(30)
+        painting.result(30)
+    assert thread == "engine"
+    assert steps <= 1  # before the first step, where the errand came sooner than it began
+    with pytest.raises(ZeroDivisionError):
+        sana._engine.aside(lambda: 1 // 0)
+
+
+def test_a_closed_engine_runs_nothing_more():
+    engine = Engine(exact=True)
+    engine.close()
+    with pytest.raises(CancelledError):
+        engine.aside(lambda: None)
 
 
 def test_a_cancel_ends_within_a_step_and_its_neighbour_keeps_its_bytes(sana, monkeypatch):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.diffusion.folder import weight_bytes
+from services.diffusion.painter import Painter
 from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import InvalidRequest, JobFailed
@@ -78,6 +79,31 @@ def test_a_painter_in_use_is_not_let_go_and_others_wait_for_it(painters_of, monk
             assert painted.model == "one"
         waiting.result(30)
     assert list(painters._others) == ["two"]
+
+
+def test_who_waits_for_a_painter_to_be_loaded_keeps_nobody_else_waiting(painters_of, monkeypatch):
+    painters, load = painters_of(), Painter.from_settings
+    begun, go_on = threading.Event(), threading.Event()
+    with painters.using("one"):
+        pass
+
+    def slow(*args, **settings) -> Painter:
+        begun.set()
+        assert go_on.wait(30)
+        return load(*args, **settings)
+
+    def name_of_two() -> str:
+        with painters.using("two") as two:
+            return two.model.name
+
+    monkeypatch.setattr(Painter, "from_settings", slow)
+    with ThreadPoolExecutor(2) as threads:
+        loading = [threads.submit(name_of_two) for _ in range(2)]
+        assert begun.wait(30)
+        with painters.using("one") as one:
+            assert one.model.name == "one"
+        go_on.set()
+        assert [future.result(30) for future in loading] == ["two", "two"]
 
 
 def test_what_cannot_be_had_is_said(painters_of, monkeypatch):
