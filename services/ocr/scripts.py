@@ -7,8 +7,9 @@ from collections.abc import Iterable
 SCRIPTS = {"Cjk": "Han"}
 """Where a script is called otherwise than the first word of its characters' names."""
 JAPANESE = {"Hiragana", "Katakana"}
-LEAST = 20
-"""Letters of a script that must be known for it to count as one that can be read."""
+LEAST = 64
+"""Letters of a script that must be known for it to count as one that can be read. Greek without its accents is not:
+those are the letters of formulas."""
 
 
 def script_of(text: str) -> str:

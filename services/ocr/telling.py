@@ -97,6 +97,9 @@ def note_of(found: list[TextLine], left_out: LeftOut, settings: OcrSettings, scr
     unsure = sum(line.confidence < UNSURE for line in found)
     if unsure:
         said.append(f"{unsure} of {len(found)} lines are read with a confidence below {UNSURE:g} and may be wrong.")
+    partly = {line.script for line in found if line.source == "ocr"} - {"", "Japanese", *scripts}
+    if partly:
+        said.append(f"Of {' and '.join(sorted(partly))} not all letters are known; some may be missing.")
     small = sum(line.source == "ocr" and line.box[3] - line.box[1] < SMALL for line in found)
     if small:
         said.append(f"{small} of {len(found)} lines are less than {SMALL:g} pixels high, where much is misread.")

@@ -28,4 +28,4 @@ def test_the_script_is_that_of_most_letters(text: str, script: str):
 
 
 def test_the_reader_knows_which_scripts_it_reads(reader: Reader):
-    assert set(scripts_in(reader.models.characters)) == {"Han", "Latin", "Greek", "Hiragana", "Katakana"}
+    assert set(scripts_in(reader.models.characters)) == {"Han", "Latin", "Hiragana", "Katakana"}
