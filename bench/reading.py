@@ -1,8 +1,8 @@
 """`python -m bench.reading`: how well and how fast pages are read: ours, RapidOCR as it comes, tesseract.
 
 The same pages for all, one page after the other in turn, on as many threads each, in one run. An error is an edit
-distance per character, blanks made single; reading order counts. tesseract takes part where it is installed. Each class is
-kept when it is done: a run of the same commit that was cut off goes on with the next one.
+distance per character, blanks made single; reading order counts. tesseract takes part where it is installed. Each
+class is kept when it is done: a run of the same commit that was cut off goes on with the next one.
 """
 
 import argparse
