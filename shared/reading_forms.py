@@ -6,7 +6,7 @@ Geometry of the words' boxes; knows no pixels and no models. Plain text is `Text
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -127,23 +127,17 @@ def as_markdown(read: TextRead) -> str:
     return "\n".join(blocks).strip("\n")
 
 
-def as_numbered(read: TextRead) -> str:
-    """Each line after its number; those of a table as rows of Markdown, which show where its cells end."""
-    rows = {table.first + place: row for table in tables_of(read) for place, row in enumerate(table.rows)}
-    texts = [table_row(rows[at]) if at in rows else line.text for at, line in enumerate(read.lines)]
-    return "\n".join(f"{number}: {text}" for number, text in enumerate(texts, 1))
+def tables_as_markdown(read: TextRead) -> list[str]:
+    """Each table alone."""
+    return ["\n".join(table_lines(table)) for table in tables_of(read)]
 
 
 def table_lines(table: Table) -> Iterator[str]:
     """A table in Markdown, its first row as the head."""
     for number, row in enumerate(table.rows):
-        yield table_row(row)
+        yield "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row) + " |"
         if number == 0:
             yield "|" + " --- |" * len(row)
-
-
-def table_row(row: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row) + " |"
 
 
 def as_hocr(read: TextRead) -> str:
