@@ -7,9 +7,11 @@ from PIL import Image
 
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
+from shared.imaging import render_pdf
 from shared.jobs import QUEUES, JobStatus, Queue, new_job
 from shared.text_jobs import ComposeText, ReadText
 from tests.conftest import ListSink
+from tests.services.ocr.documents import invoice, pdf
 from tests.services.ocr.pages import PAGE_LINES, png, strip
 from workers.job_run import JobRunner
 from workers.ocr import performs
@@ -60,6 +62,18 @@ def test_what_was_read_before_is_looked_up(done, store, reader, monkeypatch):
     assert again.output.lines == first.output.lines
     assert again.output.seconds < first.output.seconds
     assert [event.type for event in events] == ["job_started", "job_finished"]
+
+
+def test_the_page_of_a_pdf_is_its_own_text_and_is_kept_like_what_was_read(done, store):
+    (page,) = render_pdf(pdf(invoice))
+    artifact = store.put(page.png, "image/png")
+    first, events = done(ReadText(artifact=artifact))
+    again, _ = done(ReadText(artifact=artifact))
+
+    assert first.output.text.splitlines()[0] == "Invoice 2026-0058 of Ada Byron"
+    assert {line.source for line in first.output.lines} == {"layer"}
+    assert [event.line for event in events if event.type == "job_line"] == list(first.output.lines)
+    assert again.output.lines == first.output.lines
 
 
 def test_another_region_and_another_setting_are_read_anew(done, store, reader):

@@ -3,7 +3,6 @@
 import io
 import json
 import zlib
-from collections.abc import Callable
 
 import pypdfium2
 import pytest
@@ -17,23 +16,8 @@ from services.ocr.reader import Reader
 from shared import imaging
 from shared.reading_forms import tables_of
 from shared.text_jobs import TextRead
+from tests.services.ocr.documents import ROWS, invoice, pdf
 from tests.services.ocr.pages import PAGE_LINES, png, strip
-
-ROWS = (("Item", "Price"), ("Flow meter", "1,204.00"), ("Pressure gauge", "86.40"))
-
-
-def invoice(figure: Figure) -> None:
-    figure.text(0.1, 0.9, "Invoice 2026-0058 of Ada Byron", size=20)
-    for number, row in enumerate(ROWS):
-        for left, text in zip((0.1, 0.4), row, strict=True):
-            figure.text(left, 0.85 - 0.02 * number, text, size=10)
-
-
-def pdf(draw: Callable[[Figure], None]) -> bytes:
-    figure, out = Figure(figsize=(8.27, 11.69)), io.BytesIO()
-    draw(figure)
-    figure.savefig(out, format="pdf")
-    return out.getvalue()
 
 
 def read(reader: Reader, page: bytes, region: tuple[int, int, int, int] | None = None) -> TextRead:
