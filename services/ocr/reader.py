@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from services.ocr.contrast import plainer
 from services.ocr.detection import Quads, bounds, find_boxes, first_scale, look
 from services.ocr.layer import Given, Layer, believed, parsed
 from services.ocr.layout import Box, reading_order
@@ -89,7 +90,7 @@ class Reader:
             check_box(region, opened.size)
         box = region or (0, 0, *opened.size)
         corner = np.array(box[:2], np.float32)
-        image = np.asarray(opened.crop(box))[:, :, ::-1].copy()
+        image = plainer(np.asarray(opened.crop(box))[:, :, ::-1].copy())
         page = Page(image, parsed(layer_of(png), box))
         seen = None if page.layer else self._look_at_top(page)
         found = [text_line(page.opening.pieces, corner)] if page.opening else []
