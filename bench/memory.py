@@ -1,7 +1,8 @@
 """`python -m bench.memory`: what memory and Redis hold under a steady load, and when nothing is asked.
 
 The real system with its embedded models is asked for pictures and words without a pause, then left alone. Each
-minute: the memory (PSS) of each part, and the keys of Redis that have neither a lifetime nor a length.
+minute: the memory that each part has for itself (USS; shared pages move with other processes' fortunes), and the keys
+of Redis that have neither a lifetime nor a length.
 """
 
 import argparse
@@ -13,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import redis
 
 from bench.first_run import MIB, System, running
 from bench.report import publish
 from cli.folders import DataFolder
-from cli.status import memory_pss
 
 ASKED = ("draw an orange cat in a cardboard box", "hello", "draw {} red apples on a beach", "what can you do?")
 AT_ONCE = 3
-BOUNDED = (b"_kombu.binding.", b"unacked")
-"""What Celery keeps: one set for each queue, and the messages that a worker holds."""
+BOUNDED = (b"_kombu.binding", b"unacked")
+"""What Celery keeps: an entry or two for each queue, and the messages that a worker holds."""
 MOST_GROWTH = 0.02
 
 
@@ -53,12 +54,14 @@ def unbounded(client: "redis.Redis") -> list[str]:
     return found
 
 
+def own_memory(process: psutil.Process) -> int:
+    """Bytes that would be free again if it and its children ended."""
+    return sum(one.memory_full_info().uss for one in (process, *process.children(recursive=True)))
+
+
 def sample(system: System, client: "redis.Redis", phase: str) -> dict[str, Any]:
     parts = {name: process for name in system.part_names() if (process := system.process(name)) is not None}
-    memory = {
-        name: round(memory_pss([process, *process.children(recursive=True)]) / MIB, 1)
-        for name, process in parts.items()
-    }
+    memory = {name: round(own_memory(process) / MIB, 1) for name, process in parts.items()}
     keys = unbounded(client)
     return {
         "phase": phase,
