@@ -4,9 +4,9 @@ Nothing is downloaded: the networks are read from the wheel's own files, and Rap
 missing (models, fonts), is not even loaded. OpenVINO was chosen by measurement (`python -m bench.reading` holds it
 against RapidOCR's default, ONNX Runtime): where the processor has bfloat16 units, it uses them, at the same error rate.
 
-tesseract as a faster way for clean print was measured and is not there: of a page of 14 to 24 pixels it takes 0.72 s of
-a core, these networks 0.87 s; of 28 to 40 pixels 0.98 and 1.10 s; with 12 and 6 times as many errors (5.3), and what
-it is not sure of would cost both.
+tesseract as a faster way for clean print was measured (5.3) and is not there: of a page of 14 to 24 pixels it takes
+0.72 s of a core, these networks 0.87 s; of 28 to 40 pixels 0.98 and 1.10 s; with 12 and 6 times as many errors. Its
+confidence does not tell them: of 12 pages, the one with most errors, of 70 characters, had no word below 86 of 100.
 """
 
 import functools
