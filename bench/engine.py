@@ -86,8 +86,7 @@ class Ours:
 
 def pipeline(folder: Path, kind: Any, model: LoadedPainter) -> Any:
     """diffusers' own, in the number format of our denoiser."""
-    lacking = dict.fromkeys(("text_encoder_3", "tokenizer_3")) if kind is StableDiffusion3Pipeline else {}
-    made = kind.from_pretrained(folder, **lacking)
+    made = kind.from_pretrained(folder)
     made.set_progress_bar_config(disable=True)
     return made.to(model.usual.denoiser.network.dtype)
 
@@ -96,11 +95,9 @@ def peer(made: Any, model: LoadedPainter, steps: int, guidance: float) -> Callab
     """Sequential calls of a pipeline."""
     extra: dict[str, Any] = {}
     if isinstance(made, SanaPipeline):
-        extra = {
-            "use_resolution_binning": False,
-            "complex_human_instruction": None,
-            "max_sequence_length": model.prompts.towers.length,
-        }
+        extra = {"use_resolution_binning": False, "complex_human_instruction": None}
+    if isinstance(made, SanaPipeline | StableDiffusion3Pipeline):
+        extra["max_sequence_length"] = model.prompts.towers.length
     side = model.canvas.side
 
     def call() -> None:
@@ -238,11 +235,11 @@ def main() -> None:
                 for way, seconds in took.items():
                     rows.append({"model": case, "way": way, "pictures/s": REQUESTS / seconds, "x peer": best / seconds})
                 figures[f"speedup_{case}"] = {way: round(best / took[way], 2) for way in SETTINGS}
-            if name == "unet_0_8m":
-                figures["overhead_unet_0_8m"] = {way: round(overhead(ours, way, 5), 4) for way in SETTINGS}
-        figures["overhead"] = {way: round(overhead(ours, way, 5), 4) for way in SETTINGS}
-        waits = poisson(ours, options.arrivals)
-        figures["poisson_ratio"] = {way: round(waits[way] / waits["one at a time"], 2) for way in SETTINGS}
+            if name != "dit_2_9m":
+                figures[f"overhead_{name}"] = {way: round(overhead(ours, way, 5), 4) for way in SETTINGS}
+                waits = poisson(ours, options.arrivals)
+                figures[f"poisson_{name}"] = {way: round(waits[way] / waits["one at a time"], 2) for way in SETTINGS}
+        figures["overhead"], figures["poisson_ratio"] = figures["overhead_embedded"], figures["poisson_embedded"]
         figures["preview_cost"] = round(preview_cost(ours, 5), 4)
         figures["threads"] = torch.get_num_threads()
         figures["dtype"] = str(ours.model.usual.denoiser.network.dtype).removeprefix("torch.")

@@ -13,7 +13,15 @@ from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import S
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 
-from tests.services.diffusion.tiny import TEXT_WIDTH, projecting_tower, text_tower, tokenizer
+from tests.services.diffusion.tiny import (
+    T5_WIDTH,
+    TEXT_WIDTH,
+    projecting_tower,
+    t5_tokenizer,
+    t5_tower,
+    text_tower,
+    tokenizer,
+)
 
 
 def autoencoder(channels: int, stages: int) -> AutoencoderKL:
@@ -56,7 +64,7 @@ def small_unet(home: Path) -> Path:
 
 
 def small_dit(home: Path) -> Path:
-    """A diffusion transformer of 2.9 million parameters, 64 tokens a picture."""
+    """A diffusion transformer of 2.9 million parameters, 64 tokens a picture and 40 of text."""
     torch.manual_seed(0)
     letters = tokenizer(home / "words")
     transformer = SD3Transformer2DModel(
@@ -67,19 +75,19 @@ def small_dit(home: Path) -> Path:
         num_layers=5,
         attention_head_dim=32,
         num_attention_heads=4,
-        joint_attention_dim=2 * TEXT_WIDTH,
+        joint_attention_dim=T5_WIDTH,
         caption_projection_dim=128,
         pooled_projection_dim=2 * TEXT_WIDTH,
         pos_embed_max_size=16,
     )
-    towers = [projecting_tower(len(letters)) for _ in range(2)]
+    towers, pieces = [projecting_tower(len(letters)) for _ in range(2)], t5_tokenizer()
     pipeline = StableDiffusion3Pipeline(
         tokenizer=letters,
         tokenizer_2=letters,
-        tokenizer_3=None,
+        tokenizer_3=pieces,
         text_encoder=towers[0],
         text_encoder_2=towers[1],
-        text_encoder_3=None,
+        text_encoder_3=t5_tower(len(pieces)),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         transformer=transformer,
         vae=autoencoder(4, 4),

@@ -4,6 +4,7 @@ model, or around workers that have none either.
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,9 +48,19 @@ def _vlm(module: str, *options: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def unwound_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends this process as Ctrl-C does: what was started is stopped first. In the main thread."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
 def own_system(vlm_url: str = "") -> Iterator[str]:
     """The address of a system, as `./diptych up` starts it, that asks this VLM, or else the embedded one."""
-    with tempfile.TemporaryDirectory(prefix="diptych-bench-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="diptych-bench-") as folder:
         own = {"DIPTYCH_DATA": str(Path(folder).resolve()), "DIPTYCH_VLM_URL": vlm_url}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DIPTYCH_")} | own
         port = free_port()
@@ -80,7 +91,7 @@ def quick_system(
     vlm_url: str, *, job_s: float = 0.0, environment: Mapping[str, str] | None = None
 ) -> Iterator[QuickSystem]:
     """The same parts under the same supervisor, but each job takes a worker `job_s`."""
-    with tempfile.TemporaryDirectory(prefix="diptych-bench-") as data:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="diptych-bench-") as data:
         folder = DataFolder(Path(data).resolve())
         told = {"DIPTYCH_VLM_URL": vlm_url} | dict(environment or {})
         plan = make_plan(folder, host="127.0.0.1", port=free_port(), environment=told)
@@ -111,13 +122,14 @@ def _diptych(*arguments: str, environment: dict[str, str]) -> None:
 @contextlib.contextmanager
 def running(command: Sequence[str], url: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
     """A process of ours, from when it answers at the URL."""
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})})
-    try:
-        _wait_until_it_answers(url, process)
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
+    with unwound_by_sigterm():
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})})
+        try:
+            _wait_until_it_answers(url, process)
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:

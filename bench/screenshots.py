@@ -43,7 +43,7 @@ def page_of_text(page: Page) -> None:
 
 
 def photograph(opened: Browser, url: str, theme: str, act: Callable[[Page], None], path: Path) -> None:
-    size = {"width": 1100, "height": 880}
+    size = {"width": 1100, "height": 980}
     with contextlib.closing(opened.new_context(viewport=size, color_scheme=theme)) as context:
         page = context.new_page()
         page.goto(url)

@@ -44,8 +44,10 @@ from orchestrator.journal import Journal
 from orchestrator.links import Links
 from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.migrating import migrate
+from orchestrator.planner import Planner
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
+from orchestrator.records.ended_jobs import EndedJobs
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.queues import QueueRecords
@@ -101,6 +103,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         open_dispatcher(settings, engine, ledger, client, counted) as dispatcher,
         ResponseRuns(running) as runs,
     ):
+        measured = MeasuredVlm(vlm, counted.vlm, settings.vlm_url)
         services = Services(
             settings=settings,
             ledger=ledger,
@@ -108,7 +111,9 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
             redis=client,
             dispatcher=dispatcher,
             queues=QueueRecords(engine),
-            vlm=MeasuredVlm(vlm, counted.vlm, settings.vlm_url),
+            ended_jobs=EndedJobs(engine),
+            vlm=measured,
+            planner=Planner(measured, dispatcher, store, settings.data, settings.inspect_s),
             links=Links(settings.base_url, link_secret(settings.data)),
             uploads=uploads,
             idempotency=IdempotencyRecords(engine, store),
@@ -127,6 +132,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         yield services
         await end(resuming)
         await turns.close()
+        await services.planner.close()
     journal.close()
     quick.dispose()
     await vlm.aclose()

@@ -1,4 +1,5 @@
-"""Asks the VLM: shows it the conversation, hands its text on as it comes, with exact text in place of handles.
+"""Asks the VLM: shows it the conversation, hands its text on as it comes, checked, with exact text in place of
+handles.
 
 Knows no tools' work and no steps; what can be called is its caller's to say.
 """
@@ -6,15 +7,18 @@ Knows no tools' work and no steps; what can be called is its caller's to say.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.checking import Checker
 from orchestrator.conversation import Conversation
-from orchestrator.handles import HandleFilter
+from orchestrator.handles import Exact, HandleFilter, Piece
 from orchestrator.items import TextPart
+from orchestrator.quoting import ReadTexts
 from orchestrator.tools.functions import Functions
+from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmEnd, VlmEvent, VlmText, VlmToolCall
 from orchestrator.vlm.messages import newer_half, vlm_messages
 from shared.errors import ContextTooLong, DiptychError, InvalidRequest, VlmRefused
@@ -50,19 +54,22 @@ class Asker:
         sampling: Sampling,
         functions: Functions,
         *,
+        reading: TurnReading,
         instructions: str,
         truncate: bool,
         cut: str,
     ) -> None:
         """`cut`: an answer that was shown and broke off. It joins the conversation once the VLM was asked again."""
         self._vlm, self._conversation, self._sampling, self._functions = vlm, conversation, sampling, functions
-        self._system, self._truncate, self._cut = system_text(instructions), truncate, cut
+        self._instructions, self._truncate, self._cut = instructions, truncate, cut
+        self._reading = reading
 
     async def ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
-        """One answer of the VLM; its text goes out as it comes, with exact text in place of handles."""
-        shown = HandleFilter(self._resolve)
+        """One answer of the VLM; its text goes out as it comes, checked, with exact text in place of handles."""
+        shaping = _Shaping(HandleFilter(self._resolve), self._checker())
         # In a thread: it reads and encodes every picture of the conversation.
-        messages = await asyncio.to_thread(vlm_messages, self._conversation, self._system)
+        system = system_text(self._instructions, self._reading.told)
+        messages = await asyncio.to_thread(vlm_messages, self._conversation, system)
         if self._cut:
             self._conversation.add_assistant([TextPart(text=self._cut)])
             self._cut = ""
@@ -70,17 +77,17 @@ class Asker:
             async for event in self._answer(messages, offer):
                 if isinstance(event, VlmText):
                     answer.text += event.text
-                    if text := shown.feed(event.text):
-                        yield TextDelta(text=text)
+                    for delta in shaping.feed(event.text):
+                        yield delta
                 elif isinstance(event, VlmToolCall):
                     answer.calls.append(event)
                 else:
                     answer.end = event
+            for delta in shaping.flush():
+                yield delta
         finally:  # what was shown has been said, even where the answer broke off
-            if answer.text:
-                self._conversation.add_assistant([TextPart(text=answer.text)])
-        if text := shown.flush():
-            yield TextDelta(text=text)
+            if shaping.said:
+                self._conversation.add_assistant([TextPart(text=shaping.said)])
         if answer.calls and answer.text.strip():
             yield TextEnded()
 
@@ -104,12 +111,56 @@ class Asker:
             return InvalidRequest(FORMAT_REFUSED, param="response_format")
         return InvalidRequest(FUNCTIONS_REFUSED, param="tools") if self._functions.schemas else error
 
-    def _resolve(self, match: re.Match[str]) -> str | None:
+    def _checker(self) -> Checker | None:
+        """None also where the answer is a JSON document, in which nothing can be marked."""
+        return self._reading.checker() if self._sampling.response_format is None else None
+
+    def _resolve(self, match: re.Match[str]) -> Exact | None:
         """The exact text behind a handle, as the answer's format can hold it."""
         text = self._conversation.resolve(match)
-        if text is None or self._sampling.response_format is None:
-            return text
-        return json.dumps(text, ensure_ascii=False)[1:-1]
+        if text is None:
+            return None
+        if self._sampling.response_format is not None:
+            return Exact(json.dumps(text, ensure_ascii=False)[1:-1])
+        lines = self._conversation.lines_of(match)
+        quote = ReadTexts(self._conversation).whole(match["name"], lines)
+        unsure = self._conversation.texts[match["name"]].unsure.intersection(lines) if lines else ()
+        return Exact(text, quote, _unsure(sorted(unsure), len(lines)))
+
+
+def _unsure(numbers: list[int], of: int) -> str:
+    """What is said of lines that may be wrong."""
+    if not numbers:
+        return ""
+    which = "this line was" if of == 1 else "all of it was" if len(numbers) == of else "some of it was"
+    named = "" if len(numbers) == of else f": line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+    return f"{which} hard to read and may be wrong{named}"
+
+
+class _Shaping:
+    """What is made of one answer's text: exact text is set in, claims are checked."""
+
+    def __init__(self, handles: HandleFilter, checker: Checker | None) -> None:
+        self._handles, self._checker = handles, checker
+        self.said = ""
+        """What has gone out, as it joins the conversation."""
+
+    def feed(self, text: str) -> Iterator[TextDelta]:
+        for piece in self._handles.feed(text):
+            yield from self._out(self._checker.feed(piece) if self._checker else [piece])
+
+    def flush(self) -> Iterator[TextDelta]:
+        """What was held, when the answer has ended."""
+        for piece in self._handles.flush():
+            yield from self._out(self._checker.feed(piece) if self._checker else [piece])
+        if self._checker:
+            yield from self._out(self._checker.flush())
+
+    def _out(self, pieces: Iterable[Piece]) -> Iterator[TextDelta]:
+        for piece in pieces:
+            self.said += piece.said
+            if piece.text:
+                yield TextDelta(text=piece.text, quotes=piece.quotes)
 
 
 async def count_tokens(
@@ -132,6 +183,6 @@ async def count_tokens(
     return usage
 
 
-def system_text(instructions: str) -> str:
+def system_text(*further: str) -> str:
     """What the VLM is told first: who it is, and what is asked of it in this turn."""
-    return f"{SYSTEM_PROMPT}\n\n{instructions}" if instructions else SYSTEM_PROMPT
+    return "\n\n".join(filter(None, [SYSTEM_PROMPT, *further]))

@@ -40,9 +40,15 @@ class Conversation:
         """Handle to artifact id, in order of appearance."""
         self.texts: dict[str, TextRead] = {}
         """Handle to exact text."""
+        self.read_in: dict[str, str] = {}
+        """Handle of such a text to that of its picture; empty where it is not known."""
+        self.read: set[str] = set()
+        """Handles of the pictures that were read, also of those in which nothing was found."""
         self._unknown_words: dict[str, tuple[str, ...]] = {}
         self._seen: set[str] = set()
         """Handles of the pictures that the VLM has looked at."""
+        self._made: set[str] = set()
+        """Handles of the pictures that did not come from a person."""
         self._removed: set[str] = set()
         """Handles of what was deleted."""
 
@@ -63,6 +69,11 @@ class Conversation:
         """Handles of the pictures that the VLM has been told of but has not looked at."""
         return [handle for handle in self.images if handle not in self._seen]
 
+    @property
+    def brought(self) -> list[str]:
+        """Handles of the pictures that people brought along."""
+        return [handle for handle in self.images if handle not in self._made]
+
     def append(self, item: Item) -> None:
         """Take an item in, with every handle that it brings."""
         if isinstance(item, Message):
@@ -70,12 +81,14 @@ class Conversation:
         elif isinstance(item, ToolResult):
             if item.picture is not None:
                 self._take_made(item.picture)
+                self._made.add(item.picture.handle)
             if item.text is not None:
-                self.texts[item.text.handle] = item.text.read
+                self._take_text(item.text)
         elif isinstance(item, Compaction):
             for picture in item.pictures:
                 self._take_made(picture)
-            self.texts.update({found.handle: found.read for found in item.texts})
+            for found in item.texts:
+                self._take_text(found)
         elif isinstance(item, Removed):
             self._removed.update(item.handles)
         self._items.append(item)
@@ -110,11 +123,11 @@ class Conversation:
         handle = self.add_image(artifact_id).handle
         return PictureMade(handle=handle, artifact=artifact_id, unknown_words=unknown_words, seen=seen)
 
-    def add_text(self, read: TextRead) -> TextFound:
-        """A handle for exact text that a tool read."""
-        handle = self._new_handle("text")
-        self.texts[handle] = read
-        return TextFound(handle=handle, read=read)
+    def add_text(self, read: TextRead, image: str) -> TextFound:
+        """A handle for exact text that a tool read in a picture, also where it found none."""
+        found = TextFound(handle=self._new_handle("text"), read=read, image=image)
+        self._take_text(found)
+        return found
 
     def resolve(self, match: re.Match[str]) -> str | None:
         """The exact text that a handle in an answer stands for; None for an image or an unknown handle."""
@@ -123,9 +136,16 @@ class Conversation:
         text = self.texts.get(match["name"])
         if text is None:
             return None
+        return "\n".join(text.lines[number - 1].text for number in self.lines_of(match))
+
+    def lines_of(self, match: re.Match[str]) -> range:
+        """The numbers of the lines, from 1, that a handle of a text stands for; none for another handle."""
+        text = self.texts.get(match["name"])
+        if text is None:
+            return range(0)
         first = int(match["first"] or 1)
         last = int(match["last"] or match["first"] or len(text.lines))
-        return "\n".join(line.text for line in text.lines[max(first - 1, 0) : last])
+        return range(max(first, 1), min(last, len(text.lines)) + 1)
 
     def open_calls(self) -> set[str]:
         """The ids of the calls that have no result."""
@@ -152,7 +172,9 @@ class Conversation:
             )
             for handle, artifact in self.images.items()
         )
-        texts = tuple(TextFound(handle=handle, read=read) for handle, read in self.texts.items())
+        texts = tuple(
+            TextFound(handle=handle, read=read, image=self.read_in[handle]) for handle, read in self.texts.items()
+        )
         kept: list[Item] = []
         unanswered = self.open_calls()
         for item in reversed(self._items):
@@ -172,11 +194,19 @@ class Conversation:
         if picture.seen:
             self._seen.add(picture.handle)
 
+    def _take_text(self, found: TextFound) -> None:
+        self.read.add(found.image)
+        if found.read.lines:
+            self.texts[found.handle] = found.read
+            self.read_in[found.handle] = found.image
+
     def _take_pictures(self, message: Message) -> None:
         handles = {part.handle: part.artifact for part in message.parts if isinstance(part, ImagePart)}
         self.images.update(handles)
         if message.role == "user":
             self._seen.update(handles)
+        else:
+            self._made.update(handles.keys() - self._seen)
 
 
 def _named_only(message: Message) -> Message:

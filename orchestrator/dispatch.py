@@ -12,8 +12,8 @@ from orchestrator.records.queues import QueueRecords, Standing
 from orchestrator.waking import Waker
 from shared.errors import WorkerUnavailable
 from shared.event_log import EventReader
-from shared.events import JobEvent, JobFailed, JobFinished, JobLine, JobPreview, JobProgress, JobQueued, JobStarted
-from shared.jobs import Job, JobStatus
+from shared.events import AttemptEvent, JobEvent, JobFailed, JobFinished, JobQueued
+from shared.jobs import Job, JobStatus, Queue
 from shared.ledger import Ledger
 from shared.process_log import add_names
 from shared.tracing import traceparent
@@ -31,6 +31,10 @@ class JobDispatcher(Protocol):
             Overloaded: too many jobs of its owner wait.
             WorkerUnavailable: no worker of its kind appeared in time; the job has been ended.
         """
+        ...
+
+    async def is_served(self, queue: Queue) -> bool:
+        """Whether a worker of the queue is there now."""
         ...
 
 
@@ -70,6 +74,9 @@ class CeleryJobDispatcher:
             async for event in self._follow(job, news):
                 yield event
 
+    async def is_served(self, queue: Queue) -> bool:
+        return await self._watch.is_served(queue)
+
     def _submit(self, job: Job) -> Standing:
         own = {"reply_to": self._events.stream, "trace": traceparent()}
         self._ledger.submit(job.model_copy(update=own), self._bound)
@@ -84,7 +91,7 @@ class CeleryJobDispatcher:
         attempt, shown = 0, None
         while True:
             event = await news.get()
-            if isinstance(event, JobStarted | JobProgress | JobPreview | JobLine):
+            if isinstance(event, AttemptEvent):
                 if event.attempt >= attempt:  # what a worker that lost its lease still says is not shown
                     attempt = event.attempt
                     yield event
@@ -118,6 +125,9 @@ class InProcessDispatcher:
     def __init__(self, ledger: Ledger, work: Callable[[str, Callable[[JobEvent], None]], None]) -> None:
         """`work(job_id, emit)` blocks until the job has ended in the ledger, as a worker's runner does."""
         self._ledger, self._work = ledger, work
+
+    async def is_served(self, queue: Queue) -> bool:
+        return True
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         own = {"reply_to": "here", "trace": traceparent()}

@@ -69,6 +69,8 @@ class TextFound(Frozen):
 
     handle: str
     read: TextRead
+    image: str = ""
+    """Handle of the picture; empty in what was stored before this was known."""
 
 
 class ToolResult(Frozen):

@@ -56,6 +56,12 @@ class JobWatch:
         """For how long no worker of the queue was seen, in seconds since somebody first waited for one."""
         return time.monotonic() - self._served_at.setdefault(queue, time.monotonic())
 
+    async def is_served(self, queue: Queue) -> bool:
+        """Whether a worker of the queue is there: as it was seen lately, or where none was, as it is now."""
+        if not slots_of(self._workers, queue):
+            await self._look_at_workers()
+        return slots_of(self._workers, queue) > 0
+
     def eta_s(self, queue: Queue, place: int | None) -> float | None:
         """Seconds until a job at that place is likely to be done; None where nothing was measured yet."""
         if place is None or queue not in self._states:

@@ -16,6 +16,7 @@ from orchestrator.items import ToolCall, new_item_id
 from orchestrator.tools import registry
 from orchestrator.tools.base import ToolContext
 from orchestrator.tools.functions import Functions
+from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import Offer, Sampling, VisionLanguageModel, VlmToolCall
 from shared.errors import DeadlineExceeded, VlmNonsense, VlmRefused, error_of
 from shared.events import (
@@ -41,6 +42,7 @@ class AgentLoop:
         bounds: Bounds,
         functions: Functions,
         *,
+        reading: TurnReading,
         instructions: str = "",
         truncate: bool = False,
         given: VlmToolCall | None = None,
@@ -63,8 +65,16 @@ class AgentLoop:
         self._given = given
         self._begun = begun or TurnProgress()
         self._asker = Asker(
-            vlm, context.conversation, sampling, functions, instructions=instructions, truncate=truncate, cut=cut
+            vlm,
+            context.conversation,
+            sampling,
+            functions,
+            reading=reading,
+            instructions=instructions,
+            truncate=truncate,
+            cut=cut,
         )
+        self._reading, self._read_first = reading, self._begun.read_first
         self._calls = CallRunner(context, bounds, made=self._begun.calls, format_errors=self._begun.format_errors)
         self._usage = self._begun.usage
         self._finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
@@ -89,7 +99,7 @@ class AgentLoop:
 
     async def _steps(self) -> AsyncGenerator[TurnEvent, None]:
         """Ask and execute, until an answer comes without a call of ours. The last step offers no tools."""
-        async for event in self._left_over():
+        async for event in self._before_asking():
             yield event
         if self._begun.handed_back:
             return
@@ -126,9 +136,24 @@ class AgentLoop:
             if isinstance(event, ToolReturned) and event.error is not None:
                 raise error_of(event.error)
 
+    async def _before_asking(self) -> AsyncGenerator[TurnEvent, None]:
+        """What is left over; and what the VLM would only guess at is read first, as if it had called for it."""
+        await self._reading.prepare()
+        async for event in self._left_over():
+            yield event
+        if self._begun.step or self._read_first:
+            return
+        calls = self._reading.calls(self._functions, self._bounds.calls)
+        if calls:
+            own, _ = self._accepted(calls)
+            self._read_first = True
+            yield self._ended(0, ())
+            async for event in self._execute(0, own, ()):
+                yield event
+
     async def _left_over(self) -> AsyncGenerator[TurnEvent, None]:
-        """The calls of the last answer that another process did not finish."""
-        if not self._begun.step:
+        """The calls that another process did not finish."""
+        if not self._begun.step and not self._begun.read_first:
             return
         waiting = self._conversation.open_calls()
         calls = [item for item in self._conversation.items if isinstance(item, ToolCall) and item.call_id in waiting]
@@ -168,6 +193,7 @@ class AgentLoop:
             calls=self._calls.made,
             format_errors=self._calls.format_errors,
             shown=self._shown,
+            read_first=self._read_first,
             handed_back=tuple(theirs),
         )
         return StepEnded(progress=progress)

@@ -65,6 +65,9 @@ class OrchestratorSettings(Settings):
     """Seconds that answers have to end after SIGTERM; a response that has not ended by then is gone on with by the next
     process."""
 
+    inspect_s: float = Field(default=10, gt=0)
+    """How long a turn waits until its pictures have been looked for text; then it goes on without."""
+
     worker_grace_s: float = Field(default=20, gt=0)
     """How long a queued job waits for a worker of its kind to appear before it fails."""
 

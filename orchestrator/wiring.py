@@ -14,9 +14,11 @@ from orchestrator.files import Files
 from orchestrator.journal import Journal
 from orchestrator.links import Links
 from orchestrator.metrics import OrchestratorMetrics
+from orchestrator.planner import Planner
 from orchestrator.recording import Recorded
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
+from orchestrator.records.ended_jobs import EndedJobs
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.queues import QueueRecords
 from orchestrator.records.responses import ResponseRecord, ResponseRecords
@@ -40,7 +42,9 @@ class Services:
     redis: redis.asyncio.Redis
     dispatcher: JobDispatcher
     queues: QueueRecords
+    ended_jobs: EndedJobs
     vlm: VisionLanguageModel
+    planner: Planner
     links: Links
     uploads: Uploads
     files: Files

@@ -12,11 +12,32 @@ from shared.jobs import ArtifactId, Frozen, JobKind, JobOutput
 from shared.text_jobs import TextLine
 
 
+class TextQuote(Frozen):
+    """A part of an answer that stands in a picture, as OCR read it."""
+
+    start: int
+    end: int
+    """In characters of the piece of text that it comes with."""
+    image: str
+    """The picture's handle; empty where it is not known any more."""
+    text: str
+    """The handle of what was read."""
+    lines: tuple[int, ...]
+    """From 1."""
+    boxes: tuple[tuple[float, float, float, float], ...]
+    """Of those lines: left, top, right, bottom in pixels of the picture."""
+    error_rate: float = 0
+    """Edit distance between what the VLM wrote and what was read, per character."""
+    written: str | None = None
+    """What the VLM wrote, where that was corrected."""
+
+
 class TextDelta(Frozen):
     """A piece of the answer's text."""
 
     type: Literal["text_delta"] = "text_delta"
     text: str
+    quotes: tuple[TextQuote, ...] = ()
 
 
 class TextEnded(Frozen):
@@ -93,6 +114,16 @@ class JobStarted(Frozen):
     attempt: int
 
 
+class JobPrepared(Frozen):
+    """A picture's first step is about to be taken."""
+
+    type: Literal["job_prepared"] = "job_prepared"
+    job_id: str
+    attempt: int
+    noise: tuple[float, ...]
+    """The share of the picture's variance that is noise, before each step and after the last one: the schedule."""
+
+
 class JobProgress(Frozen):
     """Step `step` of `total` is done."""
 
@@ -166,6 +197,8 @@ class TurnProgress(Frozen):
     format_errors: int = 0
     shown: bool = False
     """Whether anything was shown."""
+    read_first: bool = False
+    """Whether what had to be read before the first answer has been called for."""
     handed_back: tuple[FunctionCalled, ...] = ()
     """Calls of the client's functions in the last answer, with which the turn will end."""
 
@@ -196,7 +229,8 @@ class TurnCancelled(Frozen):
     type: Literal["turn_cancelled"] = "turn_cancelled"
 
 
-AnyJobEvent = JobQueued | JobStarted | JobProgress | JobPreview | JobLine | JobFinished | JobFailed
+AttemptEvent = JobStarted | JobPrepared | JobProgress | JobPreview | JobLine
+AnyJobEvent = JobQueued | AttemptEvent | JobFinished | JobFailed
 JobEvent = Annotated[AnyJobEvent, Field(discriminator="type")]
 TurnEnd = TurnCompleted | TurnFailed | TurnCancelled
 CallEvent = ToolCalled | FunctionCalled | PictureShown | ToolReturned

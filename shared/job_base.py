@@ -21,3 +21,4 @@ class JobKind(StrEnum):
     EDIT_IMAGE = "edit_image"
     READ_TEXT = "read_text"
     COMPOSE_TEXT = "compose_text"
+    FIND_TEXT = "find_text"

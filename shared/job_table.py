@@ -38,6 +38,7 @@ jobs = sa.Table(
     sa.Index("jobs_leased", "status", "lease_until"),
     sa.Index("jobs_of_holder", "holder", "status"),
     sa.Index("jobs_ended", "queue", "status", "finished_at"),
+    sa.Index("jobs_ended_of_owner", "owner", "finished_at", "id"),
 )
 IS_OPEN = jobs.c.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
 """True of jobs that have not ended."""

@@ -1,8 +1,8 @@
 """What a job is: one envelope for all kinds, and what the painter's take and give; text's are in shared/text_jobs.py.
 
 The ledger stores these, workers claim them, the API shows them. Each kind names its queue: painting and editing share
-one, for one process holds the painter; reading and setting text share the other. Searching for an input class finds
-every place that a new kind of job must touch.
+one, for one process holds the painter; finding, reading and setting text share the other. Searching
+for an input class finds every place that a new kind of job must touch.
 """
 
 import secrets
@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from shared.errors import ErrorRecord, InvalidRequest
 from shared.job_base import ArtifactId, Box, Frozen, JobKind
 from shared.text_jobs import ComposeText, ReadText, TextComposed, TextRead
+from shared.text_places import FindText, TextPlaces
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 32_000
@@ -115,6 +116,8 @@ class GeneratedImage(Frozen):
     guidance_scale: float
     strength: float | None = None
     """Of an edit."""
+    noise: tuple[float, ...] = ()
+    """The share of the picture's variance that was noise, before each step and after the last one."""
     model: str
     seconds: float
     """Time in the painter: text encoding, all steps, decoding."""
@@ -132,8 +135,8 @@ class GeneratedImage(Frozen):
     """It was painted before, for the same request."""
 
 
-JobInput = Annotated[GenerateImage | EditImage | ReadText | ComposeText, Field(discriminator="kind")]
-AnyJobOutput = GeneratedImage | TextRead | TextComposed
+JobInput = Annotated[GenerateImage | EditImage | ReadText | ComposeText | FindText, Field(discriminator="kind")]
+AnyJobOutput = GeneratedImage | TextRead | TextComposed | TextPlaces
 JobOutput = Annotated[AnyJobOutput, Field(discriminator="kind")]
 
 
@@ -165,6 +168,7 @@ QUEUES: dict[JobKind, Queue] = {
     JobKind.EDIT_IMAGE: Queue.DIFFUSION,
     JobKind.READ_TEXT: Queue.OCR,
     JobKind.COMPOSE_TEXT: Queue.OCR,
+    JobKind.FIND_TEXT: Queue.OCR,
 }
 
 

@@ -3,6 +3,7 @@
 Knows the file's form and place. Knows neither how it was measured nor who decides by it.
 """
 
+import contextlib
 import datetime
 from pathlib import Path
 from typing import Self
@@ -10,7 +11,11 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from shared.jobs import Frozen
+from shared.job_base import Frozen
+from shared.settings import ROOT
+
+SHIPPED = ROOT / "models" / "vlm" / "profile.json"
+"""The embedded VLM's."""
 
 
 class Share(Frozen):
@@ -41,6 +46,13 @@ class ReadingPoint(Frozen):
     ocr: ReadingScore
 
 
+class SeenPicture(Frozen):
+    """What a square picture costs: tokens tell how much a VLM scales pictures before it looks at them."""
+
+    side_px: int
+    tokens: int
+
+
 class ReadingProfile(Frozen):
     """The whole file."""
 
@@ -51,6 +63,9 @@ class ReadingProfile(Frozen):
 
     page_px: int
     """Width and height of the pages. A model that scales every picture to one size saw their letters in that ratio."""
+
+    seen: tuple[SeenPicture, ...] = Field(min_length=1)
+    """By rising side, as far as the VLM takes them; one has `page_px`. Tokens are 0 where its server tells none."""
 
     fonts: tuple[str, ...]
     ocr: str
@@ -65,6 +80,31 @@ class ReadingProfile(Frozen):
     curve: tuple[ReadingPoint, ...] = Field(min_length=1)
     """By rising height."""
 
+    def scale(self, width: int, height: int) -> float:
+        """How large the VLM sees a picture of that size, against how it saw the measured pages.
+
+        What it sees has an area in proportion to its tokens. Its longer side counts: of one that is not square the VLM
+        may see more, never less.
+        """
+        side = max(width, height)
+        of_page = self._tokens(self.page_px)
+        if not of_page:  # its server did not tell
+            return min(self.page_px / side, 1.0)
+        return (self._tokens(side) / of_page) ** 0.5 * self.page_px / side
+
+    def resolves(self, seen_px: float) -> bool:
+        """Whether the VLM reads capitals of that height, as it saw them on the measured pages."""
+        return self.ocr_below_px is not None and seen_px >= self.ocr_below_px
+
+    def _tokens(self, side: int) -> float:
+        """Of a square picture, between the measured ones in proportion; beyond them as at the ends."""
+        below = max((one for one in self.seen if one.side_px <= side), key=lambda one: one.side_px, default=None)
+        above = min((one for one in self.seen if one.side_px >= side), key=lambda one: one.side_px, default=None)
+        if below is None or above is None or below == above:
+            return float((below or above or self.seen[0]).tokens)
+        share = (side - below.side_px) / (above.side_px - below.side_px)
+        return below.tokens + share * (above.tokens - below.tokens)
+
     def write(self, path: Path) -> None:
         """Atomically: a reader sees the old or the new profile."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +116,16 @@ class ReadingProfile(Frozen):
     def read(cls, path: Path) -> Self:
         """Raises FileNotFoundError, and pydantic's ValidationError where the file is none of these."""
         return cls.model_validate_json(path.read_bytes())
+
+
+def find_profile(data: Path, model: str) -> ReadingProfile | None:
+    """The profile of a VLM: measured here, or shipped with it. Raises pydantic's ValidationError as `read` does."""
+    for path in (profile_path(data, model), SHIPPED):
+        with contextlib.suppress(FileNotFoundError):
+            profile = ReadingProfile.read(path)
+            if profile.model == model:
+                return profile
+    return None
 
 
 def profile_path(data: Path, model: str) -> Path:

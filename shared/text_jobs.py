@@ -10,6 +10,12 @@ LEGIBLE_CONTRAST = 4.5
 """WCAG 2's, for text of any size."""
 
 
+UNSURE = 0.85
+"""Confidence of a line below which it may be wrong."""
+TOO_SHORT = 3
+"""Characters that a reading has at least if it is one: of a blot, one or two are read with any confidence."""
+
+
 class ReadText(Frozen):
     """Read all text in a picture, or in a part of it."""
 
@@ -42,6 +48,11 @@ class TextLine(Frozen):
     source: Literal["ocr", "layer"] = "ocr"
     """`layer`: the text of a PDF's page itself, with confidence 1."""
 
+    @property
+    def unsure(self) -> bool:
+        """Whether it may be wrong."""
+        return self.confidence < UNSURE
+
 
 class TextRead(Frozen):
     """The exact text of a picture."""
@@ -64,6 +75,12 @@ class TextRead(Frozen):
     @property
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines)
+
+    @property
+    def unsure(self) -> frozenset[int]:
+        """Numbers of the lines, from 1, that may be wrong."""
+        blot = len("".join(self.text.split())) < TOO_SHORT
+        return frozenset(number for number, line in enumerate(self.lines, 1) if blot or line.unsure)
 
     def without_words(self) -> Self:
         """The same with nothing but lines: words take seven times their room."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
@@ -18,8 +19,10 @@ from orchestrator.files import Files
 from orchestrator.journal import Journal
 from orchestrator.links import Links
 from orchestrator.metrics import OrchestratorMetrics
+from orchestrator.planner import Planner
 from orchestrator.records.conversation_items import ConversationItemRecords
 from orchestrator.records.conversations import ConversationRecords
+from orchestrator.records.ended_jobs import EndedJobs
 from orchestrator.records.files import FileRecords
 from orchestrator.records.idempotency import IdempotencyRecords
 from orchestrator.records.queues import QueueRecords
@@ -36,6 +39,7 @@ from shared.database import metadata, open_engine
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job
 from shared.ledger import Ledger
 from shared.text_jobs import TextLine, TextRead
+from shared.text_places import FindText, TextPlaces
 from workers.job_run import JobRunner
 
 pytest_plugins = ["tests.databases", "tests.spans"]
@@ -58,6 +62,11 @@ def png(width: int = 32, height: int = 32, colour: str = "red") -> bytes:
 
 def data_url(data: bytes, media_type: str = "image/png") -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def unread(vlm, context):
+    """A planner for a turn whose VLM has no profile, so that nothing is read first."""
+    return Planner(vlm, context.dispatcher, context.conversation.store, Path("no such folder"), 1)
 
 
 class ListSink:
@@ -128,6 +137,8 @@ def performed(store):
                 seconds=0.01,
                 unknown_words=tuple(word for word in job.input.prompt.split() if word == "zeppelin"),
             )
+        elif isinstance(job.input, FindText):
+            yield TextPlaces(heights=(), width=32, height=32, engine="quick", seconds=0.01)
         else:
             lines = tuple(TextLine(text=f"line {n}", box=(0, n, 9, n + 1), confidence=0.9) for n in range(1, 6))
             yield TextRead(lines=lines, width=32, height=32, engine="quick", seconds=0.01)
@@ -180,7 +191,9 @@ def make_services(
             redis=None,
             dispatcher=served_by,
             queues=QueueRecords(engine),
+            ended_jobs=EndedJobs(engine),
             vlm=vlm,
+            planner=Planner(vlm, served_by, store, tmp_path, made.inspect_s),
             links=links,
             uploads=uploads,
             idempotency=idempotency,

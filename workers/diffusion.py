@@ -7,13 +7,13 @@ from collections.abc import Generator, Iterator
 
 from services.diffusion.folder import FolderRefused
 from services.diffusion.happenings import Happening as Painting
-from services.diffusion.happenings import Painted, Preview, Step
+from services.diffusion.happenings import Prepared, Preview, Step
 from services.diffusion.painter import Painter
 from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
 from services.gpu import gpu_memory
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
-from shared.events import JobPreview, JobProgress
+from shared.events import JobPrepared, JobPreview, JobProgress
 from shared.jobs import Candidate, EditImage, GeneratedImage, GenerateImage, Job, JobKind
 from shared.process_log import set_up_logging
 from shared.tracing import set_up_tracing
@@ -62,9 +62,11 @@ def performs(painters: Painters, store: ArtifactStore, step_took: StepTook = unh
     return {JobKind.GENERATE_IMAGE: perform, JobKind.EDIT_IMAGE: perform}
 
 
-def as_event(happening: Step | Preview | Painted | None, job: Job, store: ArtifactStore) -> Happening:
+def as_event(happening: Painting, job: Job, store: ArtifactStore) -> Happening:
     if happening is None:
         return None
+    if isinstance(happening, Prepared):
+        return JobPrepared(job_id=job.id, attempt=job.attempt, noise=happening.noise)
     if isinstance(happening, Step):
         return JobProgress(job_id=job.id, attempt=job.attempt, step=happening.step, total=happening.total)
     if isinstance(happening, Preview):

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from redis.exceptions import RedisError
 
 from shared.errors import DiptychError, JobCancelled
-from shared.events import JobEvent, JobFailed, JobFinished, JobLine, JobPreview, JobProgress, JobStarted
+from shared.events import JobEvent, JobFailed, JobFinished, JobLine, JobPrepared, JobPreview, JobProgress, JobStarted
 from shared.job_observer import JobObserver
 from shared.jobs import AnyJobOutput, Job, JobKind, JobStatus, Queue
 from shared.ledger import Ledger
@@ -26,7 +26,7 @@ from workers.tracing import job_span
 
 log = logging.getLogger(__name__)
 
-Happening = JobProgress | JobPreview | JobLine | AnyJobOutput | None
+Happening = JobPrepared | JobProgress | JobPreview | JobLine | AnyJobOutput | None
 """None: nothing has happened, but the service looks whether it should go on."""
 Perform = Callable[[Job], Generator[Happening, None, None]]
 

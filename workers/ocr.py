@@ -1,4 +1,4 @@
-"""`python -m workers.ocr`: the worker that reads text, and sets it."""
+"""`python -m workers.ocr`: the worker that finds text, reads it, and sets it."""
 
 import dataclasses
 import hashlib
@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Generator
 
+from services.ocr.inspection import inspect
 from services.ocr.reader import LineRead, Reader, ReadingProgress
 from services.ocr.settings import OcrSettings
 from services.typesetting.typesetter import compose
@@ -14,6 +15,7 @@ from shared.events import JobLine, JobProgress
 from shared.jobs import Box, Job, JobKind
 from shared.process_log import set_up_logging
 from shared.text_jobs import ComposeText, ReadText, TextComposed, TextRead
+from shared.text_places import KEPT_AS, FindText, TextPlaces
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
 from workers.metrics import WorkerMetrics
@@ -46,6 +48,20 @@ def read_text(reader: Reader, store: ArtifactStore) -> Perform:
     return perform
 
 
+def find_text(reader: Reader, store: ArtifactStore) -> Perform:
+    """What a job of this kind is: look where text is, and keep it beside the picture, where others look first."""
+
+    def perform(job: Job) -> Generator[Happening, None, None]:
+        work = job.input
+        assert isinstance(work, FindText)  # noqa: S101 - the queue's own kind
+        inspected = inspect(reader.models, store.get(work.artifact), reader.settings.ocr_detect_pixels)
+        places = TextPlaces(engine=reader.models.name, **dataclasses.asdict(inspected))
+        store.derive(work.artifact, KEPT_AS, places.model_dump_json().encode())
+        yield places
+
+    return perform
+
+
 def compose_text(reader: Reader, store: ArtifactStore) -> Perform:
     """What a job of this kind is: set the words, and have them read back, so that the result says what stands there."""
 
@@ -73,7 +89,11 @@ def read_back(reader: Reader, text: str, png: bytes, box: Box) -> str | None:
 
 def performs(reader: Reader, store: ArtifactStore) -> dict[JobKind, Perform]:
     """How each kind of job is done on this queue."""
-    return {JobKind.READ_TEXT: read_text(reader, store), JobKind.COMPOSE_TEXT: compose_text(reader, store)}
+    return {
+        JobKind.READ_TEXT: read_text(reader, store),
+        JobKind.COMPOSE_TEXT: compose_text(reader, store),
+        JobKind.FIND_TEXT: find_text(reader, store),
+    }
 
 
 def name_of(box: Box | None, reader: Reader) -> str:

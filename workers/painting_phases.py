@@ -6,7 +6,7 @@ Only looks at what the painter's generator yields, and when.
 import time
 from collections.abc import Callable, Iterator
 
-from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
+from services.diffusion.happenings import Happening, Prepared, Step
 from shared.tracing import tracer
 
 StepTook = Callable[[float], None]
@@ -17,7 +17,7 @@ def unheard(_seconds: float) -> None:
     """For where nobody wants to know."""
 
 
-def watched(happenings: Iterator[Happening], step_took: StepTook) -> Iterator[Step | Preview | Painted | None]:
+def watched(happenings: Iterator[Happening], step_took: StepTook) -> Iterator[Happening]:
     """What happens, with the spans `encode`, `denoise` and `decode` under the current one."""
     span = tracer.start_span("encode")
     try:
@@ -30,8 +30,7 @@ def watched(happenings: Iterator[Happening], step_took: StepTook) -> Iterator[St
             if isinstance(happening, Prepared):
                 span.end()
                 span = tracer.start_span("denoise", attributes={"diptych.denoise.steps": happening.total})
-                continue
-            if isinstance(happening, Step):
+            elif isinstance(happening, Step):
                 step_took(time.perf_counter() - began)
                 if happening.step == happening.total:
                     span.end()

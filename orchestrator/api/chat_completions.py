@@ -19,6 +19,7 @@ from orchestrator.conversation import Conversation
 from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import ToolContext
 from orchestrator.tracing import traced_turn
+from orchestrator.turn_reading import TurnReading
 from orchestrator.turns import Turn
 from orchestrator.vlm.client import Sampling
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
@@ -81,7 +82,9 @@ def _loop(body: ChatRequest, conversation: Conversation, services: Services, own
         response_format=body.document,
     )
     bounds = Bounds(settings.max_steps, settings.max_calls, settings.max_format_errors, settings.turn_s)
-    return AgentLoop(services.vlm, context, sampling, bounds, body.functions.leaving_out(services.settings.left_out))
+    functions = body.functions.leaving_out(settings.left_out)
+    reading = TurnReading(services.planner, conversation, owner)
+    return AgentLoop(services.vlm, context, sampling, bounds, functions, reading=reading)
 
 
 def later_seed(seed: int | None, choice: int, bound: int) -> int | None:

@@ -7,10 +7,11 @@ streams also carry what workers do (queued, step k of n, previews), in a `diptyc
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.api.chat_footnotes import Footnotes
 from orchestrator.api.errors import error_body
 from orchestrator.api.models import MODEL
 from orchestrator.api.sse import frame
@@ -42,10 +43,12 @@ class ChatForm:
     only_json: bool = False
     """The text is a JSON document: nothing is set into it."""
 
-    def content(self, event: TurnEvent) -> str:
+    def content(self, event: TurnEvent, notes: Footnotes) -> str:
         """What an event adds to the answer's text."""
         if isinstance(event, TextDelta):
-            return event.text
+            return notes.marked(event)
+        if isinstance(event, TurnCompleted):
+            return notes.all()
         if isinstance(event, PictureShown) and not self.only_json:
             return f"{markdown_image(event.alt, event.link)}\n\n"
         return "\n\n" if isinstance(event, TextEnded) and not self.only_json else ""
@@ -82,9 +85,9 @@ async def whole(turns: Sequence[Turn], form: ChatForm) -> dict[str, Any]:
 
 async def _message(turn: Turn, form: ChatForm) -> tuple[dict[str, Any], TurnCompleted]:
     message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
-    completed = TurnCompleted(usage=Usage())
+    completed, notes = TurnCompleted(usage=Usage()), Footnotes()
     async for event in turn.completed():
-        message["content"] += form.content(event)
+        message["content"] += form.content(event, notes)
         if isinstance(event, PictureShown):
             message.setdefault("images", []).append(_image_part(event.link))
         elif isinstance(event, FunctionCalled):
@@ -121,23 +124,24 @@ class _Choice:
     calls: int = 0
     begun: bool = False
     usage: Usage = field(default_factory=Usage)
+    notes: Footnotes = field(default_factory=Footnotes)
 
-    def take(self, event: TurnEvent) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The choice of the next chunk, and what stands beside it; None where clients see nothing of an event."""
-        if isinstance(event, TurnCompleted):
-            self.usage = event.usage
-            return self._with({}, event.finish_reason), {}
+    def take(self, event: TurnEvent) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """The choice of each next chunk, and what stands beside it."""
         if isinstance(event, FunctionCalled):
             self.calls += 1
-            return self._with({"tool_calls": [{"index": self.calls - 1} | _call_part(event)]}), {}
-        content = self.form.content(event)
+            yield self._with({"tool_calls": [{"index": self.calls - 1} | _call_part(event)]}), {}
+            return
+        content = self.form.content(event, self.notes)
         if isinstance(event, PictureShown):
-            return self._with({"content": content, "images": [_image_part(event.link)]}), {}
-        if content:
-            return self._with({"content": content}), {}
-        if self.form.extended and isinstance(event, ToolCalled | AnyJobEvent):
-            return self._with({}), {"diptych": event.model_dump(mode="json")}
-        return None
+            yield self._with({"content": content, "images": [_image_part(event.link)]}), {}
+        elif content:
+            yield self._with({"content": content}), {}
+        elif self.form.extended and isinstance(event, ToolCalled | AnyJobEvent):
+            yield self._with({}), {"diptych": event.model_dump(mode="json")}
+        if isinstance(event, TurnCompleted):
+            self.usage = event.usage
+            yield self._with({}, event.finish_reason), {}
 
     def _with(self, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         first = {} if self.begun else {"role": "assistant", "content": ""}
@@ -151,8 +155,8 @@ async def chunks(turns: Sequence[Turn], form: ChatForm) -> AsyncGenerator[bytes,
     choices = [_Choice(index, form) for index in range(len(turns))]
     sources = [_of(choice, turn) for choice, turn in zip(choices, turns, strict=True)]
     async for choice, event in merge(sources):
-        if (taken := choice.take(event)) is not None:
-            yield envelope.chunk([taken[0]], **taken[1])
+        for part, beside in choice.take(event):
+            yield envelope.chunk([part], **beside)
     if form.include_usage:
         yield envelope.chunk([], usage=_usage(sum((choice.usage for choice in choices), Usage())))
 

@@ -1,11 +1,13 @@
-"""`/v1/jobs/{id}`: what became of a job, and stopping it."""
+"""`/v1/jobs`: those that have ended, what became of one, and stopping it."""
 
 import asyncio
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from orchestrator.api.conversations_schema import Limit, Order
+from orchestrator.records.ended_jobs import EndedJob
 from orchestrator.wiring import OwnerDep, Services, ServicesDep
 from shared.errors import Conflict, ErrorRecord, NotFound
 from shared.jobs import GeneratedImage, Job, JobInput, JobKind, JobOutput, JobStatus, Queue
@@ -36,6 +38,14 @@ class JobObject(BaseModel):
     finished_at: float | None
 
 
+class EndedJobList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[EndedJob]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
 async def own_job(job_id: str, services: Services, owner: str) -> Job:
     """The job, if it is the asker's own. Raises NotFound, for other people's too."""
     job = await asyncio.to_thread(services.ledger.get, job_id)
@@ -52,6 +62,27 @@ def _shown(job: Job, services: Services) -> JobObject:
         queue=job.queue,
         url=None if made is None else services.links.link(made),
     )
+
+
+@router.get("/v1/jobs")
+async def list_jobs(
+    *,
+    services: ServicesDep,
+    owner: OwnerDep,
+    status: Literal["ended"] = "ended",
+    after: str | None = None,
+    limit: Annotated[Limit, Query()] = 20,
+    order: Order = "desc",
+) -> EndedJobList:
+    """One's own jobs that have ended, by when they did, with how long each waited and ran.
+
+    Those that have not ended are in `/v1/queue`.
+    """
+    data, more = await asyncio.to_thread(
+        services.ended_jobs.page, owner, limit=limit, newest_first=order == "desc", after=after
+    )
+    first, last = (data[0].id, data[-1].id) if data else (None, None)
+    return EndedJobList(data=data, first_id=first, last_id=last, has_more=more)
 
 
 @router.get("/v1/jobs/{job_id}")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api import sse
 from orchestrator.pictures import Format
+from shared.job_base import Box
 
 Status = Literal["in_progress", "completed", "incomplete"]
 
@@ -14,10 +15,31 @@ class Answered(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class QuoteAnnotation(Answered):
+    """An extension, where the request has a `diptych` object or names `diptych:read_text`: what supports a quote."""
+
+    type: Literal["diptych:quote"]
+    start_index: int
+    """In Unicode characters of the text, as the next one."""
+    end_index: int
+    image: str
+    """The picture's handle; empty where it is not known any more."""
+    text: str
+    """The handle of what was read in it."""
+    lines: list[int]
+    """Numbers of the lines that it stands in, from 1."""
+    boxes: list[tuple[float, float, float, float]]
+    """Of those lines: left, top, right, bottom in pixels of the picture."""
+    error_rate: float
+    """Edit distance between what the VLM wrote and what was read, per character."""
+    written: str | None
+    """What the VLM wrote, where that was corrected."""
+
+
 class OutputText(Answered):
     type: Literal["output_text"]
     text: str
-    annotations: list[Any] = Field(max_length=0)
+    annotations: list[QuoteAnnotation]
     logprobs: list[Any] = Field(max_length=0)
 
 
@@ -85,8 +107,8 @@ class ImageGenerationCall(Answered):
     error: ToolError | None = None
     diptych: dict[str, Any] | None = None
     """Where the request has a `diptych` object: the response whose events show how it was painted, the arguments as
-    the VLM wrote them, a link to the picture that is edited; and once it is done a link to it, seed, steps, native size
-    and more."""
+    the VLM wrote them, a link to the picture that is edited; and once it is done a link to it, seed, steps, `noise`
+    (the share of its variance that was noise, before each step and after the last one), native size and more."""
 
 
 class HostedCall(Answered):
@@ -195,11 +217,38 @@ class InputItemList(Answered):
     has_more: bool
 
 
+class PictureText(Answered):
+    """Heights are those of a capital letter, in pixels. What was found is null where the picture could not be looked
+    at, or the VLM's reading was never measured; the note says which."""
+
+    image: str
+    """Its handle."""
+    size: tuple[int, int]
+    """Its width and height in pixels."""
+    lines: int | None
+    """Lines of text that were found in it."""
+    unresolved_lines: int | None
+    """Those that the VLM does not read by itself: OCR reads them before it answers."""
+    unresolved_boxes: list[Box] | None
+    """Around them: left, top, right, bottom in pixels of the picture."""
+    smallest_px: float | None
+    """Of the smallest line, in the picture; null where there is no text, as the next one."""
+    seen_px: float | None
+    """The same line as the VLM sees it, after its own resizing."""
+    needed_px: int | None
+    """From which on the VLM reads; null where it reads nothing, however large."""
+    note: str
+    """The same in a sentence, for people."""
+
+
 class CountedTokensDetails(Answered):
     """An extension."""
 
     image_tokens: int
     """The part of them that are pictures; 0 where the VLM's server does not tell it."""
+
+    images: list[PictureText]
+    """What the VLM resolves of the text in each picture that a person brought."""
 
 
 class InputTokens(Answered):

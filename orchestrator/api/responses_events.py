@@ -2,13 +2,15 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.api.responses_items import message_item, text_part
+from orchestrator.api.responses_items import message_item, quote_annotation, text_part
 from orchestrator.items import new_item_id
+from shared.events import TextQuote
 
 Event = dict[str, Any]
+ANNOTATED = "response.output_text.annotation.added"
 
 
 @dataclass
@@ -55,6 +57,7 @@ class _Message:
     id: str
     index: int
     text: str = ""
+    annotations: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def place(self) -> dict[str, Any]:
@@ -79,25 +82,33 @@ class Writer:
         if last and last[0]["type"] == "message" and last[0]["status"] == "in_progress":
             (item,) = last
             text = "".join(event["delta"] for event in deltas if event["item_id"] == item["id"])
-            self._message = _Message(item["id"], len(self._events.response["output"]) - 1, text)
+            added = [event for event in events if event["type"] == ANNOTATED and event["item_id"] == item["id"]]
+            annotations = [event["annotation"] for event in added]
+            self._message = _Message(item["id"], len(self._events.response["output"]) - 1, text, annotations)
             self.gap = bool(text)  # it goes on behind a call, or is closed
         whole = "".join(event["delta"] for event in deltas)
         self.written = len(whole)
         return whole
 
-    def write(self, text: str) -> Iterator[Event]:
+    def write(self, text: str, quotes: Sequence[TextQuote] = ()) -> Iterator[Event]:
         if self._message is None:
             message = _Message(id=new_item_id("msg"), index=len(self._events.response["output"]))
             _, added = self._events.add_item(message_item(message.id, "in_progress", None))
             yield added
             yield self._events.event("response.content_part.added", **message.place, part=text_part(""))
             self._message = message
-        elif self.gap:
+        offset = len(self._message.text)
+        if self.gap and offset:
             text = f"\n\n{text}"
+            offset += 2
         self.gap = False
         self._message.text += text
         self.written += len(text)
         yield self._events.event("response.output_text.delta", **self._message.place, delta=text, logprobs=[])
+        for quote in quotes:
+            annotation, index = quote_annotation(quote, offset), len(self._message.annotations)
+            self._message.annotations.append(annotation)
+            yield self._events.event(ANNOTATED, **self._message.place, annotation_index=index, annotation=annotation)
 
     def close(self, status: str = "completed") -> Iterator[Event]:
         """End the message, if one is open."""
@@ -105,5 +116,7 @@ class Writer:
         if message is None:
             return
         yield self._events.event("response.output_text.done", **message.place, text=message.text, logprobs=[])
-        yield self._events.event("response.content_part.done", **message.place, part=text_part(message.text))
-        yield self._events.finish_item(message.index, message_item(message.id, status, message.text))
+        part = text_part(message.text, message.annotations)
+        yield self._events.event("response.content_part.done", **message.place, part=part)
+        done = message_item(message.id, status, message.text, message.annotations)
+        yield self._events.finish_item(message.index, done)

@@ -1,22 +1,31 @@
 """The items of a response's output, as they are given out. Pictures in them are references to artifacts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.api.image_tool import ImageGenerationTool
 from orchestrator.api.responses_pictures import SOURCE, reference
 from shared.errors import ErrorRecord
-from shared.events import FunctionCalled, PictureShown, ToolCalled
+from shared.events import FunctionCalled, PictureShown, TextQuote, ToolCalled
 from shared.jobs import GeneratedImage, JobOutput
 from shared.text_jobs import TextComposed, TextRead
 
 
-def text_part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def text_part(text: str, annotations: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": []}
 
 
-def message_item(item_id: str, status: str, text: str | None) -> dict[str, Any]:
-    content = [] if text is None else [text_part(text)]
+def quote_annotation(quote: TextQuote, offset: int) -> dict[str, Any]:
+    """What supports a quote, as an extension of the standard; `offset` is where its piece of text begins."""
+    values = quote.model_dump(mode="json", exclude={"start", "end"})
+    return {"type": "diptych:quote", "start_index": offset + quote.start, "end_index": offset + quote.end} | values
+
+
+def message_item(
+    item_id: str, status: str, text: str | None, annotations: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    content = [] if text is None else [text_part(text, annotations)]
     return {"id": item_id, "type": "message", "status": status, "role": "assistant", "content": content}
 
 
@@ -86,6 +95,6 @@ class ImageForm:
 
 
 def _painting(output: GeneratedImage) -> dict[str, Any]:
-    used = {"seed", "fast", "steps", "guidance_scale", "strength", "model", "seconds"}
+    used = {"seed", "fast", "steps", "guidance_scale", "strength", "noise", "model", "seconds"}
     values = output.model_dump(mode="json", include=used | {"unknown_words", "candidates", "kept"})
     return values | {"native_size": f"{output.native_width}x{output.native_height}"}

@@ -29,6 +29,7 @@ from orchestrator.records.running import Attempt
 from orchestrator.response_runs import ALIVE_S, ResponseRun
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tracing import traced_turn
+from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import VlmToolCall
 from orchestrator.wiring import Services
 from shared.errors import Conflict, InvalidRequest, NotFound
@@ -228,6 +229,7 @@ def loop_of(
         body.sampling,
         bounds,
         body.functions.leaving_out(services.settings.left_out),
+        reading=TurnReading(services.planner, tools.conversation, tools.owner),
         instructions=body.instructions or "",
         truncate=body.truncation == "auto",
         given=given_in(body, tools.conversation, services),

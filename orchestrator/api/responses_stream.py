@@ -127,7 +127,7 @@ class ResponseStream:
 
     def _shaped(self, event: TurnEvent, artifact: str | None) -> Iterator[Event]:
         if isinstance(event, TextDelta):
-            yield from self._writer.write(event.text)
+            yield from self._writer.write(event.text, event.quotes if self._shows_quotes else ())
         elif isinstance(event, TextEnded):
             self._writer.gap = not self.only_json
         elif isinstance(event, ToolCalled):
@@ -142,6 +142,11 @@ class ResponseStream:
             yield from self._job(event, artifact)
         elif isinstance(event, TurnEnd):
             yield from self._end(event)
+
+    @property
+    def _shows_quotes(self) -> bool:
+        """Whether what supports a quote is told: an extension, so only to who knows our reading."""
+        return self.extended or "read_text" in self.hosted
 
     def _called(self, event: ToolCalled) -> Iterator[Event]:
         painting = event.id.startswith("ig_")

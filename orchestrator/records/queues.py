@@ -101,9 +101,9 @@ class QueueRecords:
         return QueueState(waiting=waiting, running=running, oldest_s=oldest, run_s=self.run_s(queue))
 
     def run_s(self, queue: Queue) -> float | None:
-        """How long a job takes in a worker; None where none was done yet."""
+        """How long a job takes in a worker, of those that people wait for; None where none was done yet."""
         took = sa.select(jobs.c.finished_at - jobs.c.claimed_at)
-        done = took.where(jobs.c.queue == queue, jobs.c.status == JobStatus.DONE)
+        done = took.where(jobs.c.queue == queue, jobs.c.status == JobStatus.DONE, jobs.c.kind != JobKind.FIND_TEXT)
         with self._engine.connect() as connection:
             newest = connection.execute(done.order_by(jobs.c.finished_at.desc()).limit(MEASURED_BY)).scalars().all()
         return median(newest) if newest else None

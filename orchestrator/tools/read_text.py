@@ -15,6 +15,11 @@ NO_TEXT = "No text was found in the picture."
 CUT_OFF = "The content is cut off here; the handle stands for all of it."
 
 
+def _nothing(note: str) -> dict[str, Any]:
+    """Where nothing was read: that there is nothing, or why what there is could not be read."""
+    return {"error": note} if note not in ("", NO_TEXT) else {"lines": 0, "content": "", "note": NO_TEXT}
+
+
 class ReadTextArguments(Arguments):
     image: str = Field(description="Handle of the picture to read.")
 
@@ -37,15 +42,15 @@ class ReadTextTool:
         async for event in context.run_job(ReadText(artifact=context.picture(arguments.image))):
             yield event
             if isinstance(event, JobFinished) and isinstance(event.output, TextRead):
-                yield self._outcome(context, event.output)
+                yield self._outcome(context, event.output, arguments.image)
 
     @staticmethod
-    def _outcome(context: ToolContext, read: TextRead) -> Outcome:
+    def _outcome(context: ToolContext, read: TextRead, image: str) -> Outcome:
+        found = context.conversation.add_text(read.without_words(), image)
         if not read.lines:
-            return Outcome(told={"lines": 0, "content": "", "note": read.note or NO_TEXT})
+            return Outcome(told=_nothing(read.note), text=found)
         mean = sum(line.confidence for line in read.lines) / len(read.lines)
         numbered = "\n".join(f"{number}: {line.text}" for number, line in enumerate(read.lines, 1))
-        found = context.conversation.add_text(read.without_words())
         told: dict[str, Any] = {
             "text": found.handle,
             "lines": len(read.lines),

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Prepared:
-    """Prompt, source and noise are ready; the first of `total` steps begins."""
+    """Prompt, source and noise are ready; the first step begins."""
 
-    total: int
+    noise: tuple[float, ...]
+    """The share of the picture's variance that is noise, before each step and after the last one."""
+
+    @property
+    def total(self) -> int:
+        """How many steps there are."""
+        return len(self.noise) - 1
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Painted:
     guidance_scale: float
     strength: float | None
     """Of an edit; None for a new picture."""
+    noise: tuple[float, ...]
+    """See Prepared."""
     model: str
     seconds: float
     prompt_tokens: int

@@ -42,6 +42,7 @@ def painted(model: LoadedPainter, begin: Begun, image: Image.Image) -> Painted:
         steps=plan.steps,
         guidance_scale=plan.guidance_scale,
         strength=begin.retouch.strength if begin.retouch else None,
+        noise=begin.picture.schedule.noise_shares,
         model=model.name,
         seconds=time.perf_counter() - begin.at,
         prompt_tokens=prompt.tokens,

@@ -149,7 +149,7 @@ class Painter:
         try:
             begin, ticket = flight.started(start)
             ticket.extend(deadline)
-            yield Prepared(begin.picture.total)
+            yield Prepared(begin.picture.schedule.noise_shares)
             for done in ticket.follow(PAUSE_S):
                 yield from self._told(begin, done)
             yield flight.finished(lambda: self._finish(begin))

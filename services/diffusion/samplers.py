@@ -56,6 +56,12 @@ class Schedule:
     def __len__(self) -> int:
         return len(self.timesteps)
 
+    @property
+    def noise_shares(self) -> tuple[float, ...]:
+        """The share of x's variance that is noise, before each step and after the last one."""
+        signal, noise = self.levels.double().square().unbind(1)
+        return tuple(round(share, 4) for share in (noise / (signal + noise)).tolist())
+
     def draws(self, step: int) -> bool:
         """Whether a step (from 0) needs fresh noise."""
         return float(self.coefficients[step, -1]) != 0.0

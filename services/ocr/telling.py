@@ -12,10 +12,7 @@ from services.ocr.pose import part
 from services.ocr.recognition import Reading, join
 from services.ocr.scripts import script_of
 from services.ocr.settings import OcrSettings
-from shared.text_jobs import TextLine, TextWord
-
-UNSURE = 0.85
-"""Confidence of a line below which the result says that it may be wrong."""
+from shared.text_jobs import UNSURE, TextLine, TextWord
 
 SMALL = 9.5
 """Height of a line's box in pixels below which, in two measurements, one character in seven to thirteen and more was
@@ -94,7 +91,7 @@ def note_of(found: list[TextLine], left_out: LeftOut, settings: OcrSettings, scr
             f"not be read with a confidence of {settings.ocr_min_confidence:g}: too small, too blurred, handwritten, "
             f"or of a script that is not known ({', '.join(scripts)} are)."
         )
-    unsure = sum(line.confidence < UNSURE for line in found)
+    unsure = sum(line.unsure for line in found)
     if unsure:
         said.append(f"{unsure} of {len(found)} lines are read with a confidence below {UNSURE:g} and may be wrong.")
     partly = {line.script for line in found if line.source == "ocr"} - {"", "Japanese", *scripts}

@@ -1,12 +1,14 @@
 """`./diptych profile-vlm` as a program, against servers that speak OpenAI's chat format over real HTTP."""
 
 import base64
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from PIL import Image
 
 from cli.folders import DataFolder
 from cli.profile_vlm import running_vlm
@@ -15,11 +17,13 @@ from shared.reading_profile import ReadingProfile, profile_path
 from tests.cli.commands import command
 from tests.cli.processes import SLEEPER, part, plan, wait_for
 from training.reading.curve import ocr_below, reading_curve
-from training.reading.pages import HEIGHTS, make_page
+from training.reading.pages import HEIGHTS, SIDES, make_page
 from training.reading.transcribers import HttpVlm
 
 PAGES = 1
 READS_FROM = 14
+SEES_UP_TO = 1024
+"""Larger pictures are scaled down to it."""
 NAME = "org/reader:7b"
 Read = Callable[[int, tuple[str, ...]], str]
 """The answer to a page of letters so many pixels high that shows these lines."""
@@ -43,10 +47,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(500)
             return
         (message,) = body["messages"]
-        url = next(part["image_url"]["url"] for part in message["content"] if part["type"] == "image_url")
-        height, lines = self.server.truth[base64.b64decode(url.partition(",")[2])]
-        delta = {"delta": {"content": self.server.read(height, lines)}, "finish_reason": "stop", "index": 0}
-        self._send(f"data: {json.dumps({'choices': [delta]})}\n\ndata: [DONE]\n\n", "text/event-stream")
+        url = next((part["image_url"]["url"] for part in message["content"] if "image_url" in part), "")
+        png = base64.b64decode(url.partition(",")[2])
+        tokens = 5
+        if png:
+            side = min(Image.open(io.BytesIO(png)).width, SEES_UP_TO)
+            tokens += (side // 16) ** 2
+        said = self.server.read(*self.server.truth[png]) if png in self.server.truth else "Nothing."
+        delta = {"delta": {"content": said}, "finish_reason": "stop", "index": 0}
+        told = {"choices": [delta], "usage": {"prompt_tokens": tokens}}
+        self._send(f"data: {json.dumps(told)}\n\ndata: [DONE]\n\n", "text/event-stream")
 
     def _send(self, text: str, kind: str) -> None:
         data = text.encode()
@@ -107,7 +117,10 @@ def test_the_profile_of_a_vlm_that_reads_large_letters(serve, folder):
         assert (point.vlm.characters.share == 1) == (point.height_px >= READS_FROM)
         assert point.vlm.characters.n == PAGES
     assert profile.curve[-1].ocr.characters.share > 0.95
-    assert len(server.asked) == PAGES * len(HEIGHTS)
+    assert len(server.asked) == PAGES * len(HEIGHTS) + 1 + len(SIDES)
+    assert {side: round(profile.scale(side, side // 2), 2) for side in SIDES} == {
+        side: 1.0 if side <= SEES_UP_TO else SEES_UP_TO / side for side in SIDES
+    }
     assert not any(body.get("tools") for body in server.asked)
     assert {(body["model"], body["temperature"]) for body in server.asked} == {(NAME, 0)}
 

@@ -198,7 +198,7 @@ def test_everything_an_image_copies_exists_and_is_let_in(name):
 
 
 def test_the_orchestrators_image_has_neither_model_code_nor_models_nor_torch():
-    assert copied("orchestrator") == {"shared", "orchestrator"}
+    assert copied("orchestrator") == {"shared", "orchestrator", "models/vlm/profile.json"}
     extra = COMPOSE["services"]["orchestrator"]["build"]["args"]["EXTRA"]
     packages = installed_by(extra)
     assert {"fastapi", "celery", "kombu"} <= packages  # the walk goes down

@@ -12,10 +12,18 @@ import redis
 import uvicorn
 
 from orchestrator.app import create_app
+from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.journal import Journal
 from orchestrator.vlm.scripted import ScriptedVlm
+from services.ocr.reader import Reader
+from services.ocr.settings import OcrSettings
+from shared.reading_profile import profile_path
 from shared.task_queue import Sender, make_celery
+from tests.conftest import ListSink
 from tests.orchestrator.dying import Dying, Speaking
+from tests.shared.test_reading_profile import seeing
+from workers.job_run import JobRunner
+from workers.ocr import performs
 
 
 @pytest.fixture
@@ -105,3 +113,26 @@ def redis_client(redis_url):
 def sender(redis_url):
     with Sender(make_celery(redis_url)) as sender:
         yield sender
+
+
+@pytest.fixture(scope="session")
+def reader():
+    return Reader.from_settings(OcrSettings())
+
+
+@pytest.fixture
+def reading(ledger, store, reader):
+    """A dispatcher with the real reader behind it."""
+
+    def work(job_id, emit):
+        kind = ledger.get(job_id).kind
+        JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performs(reader, store)[kind])
+
+    return InProcessDispatcher(ledger, work)
+
+
+@pytest.fixture
+def profiled(tmp_path):
+    """A scripted model that sees pictures of up to 512 pixels as they are, and reads from 10 pixels on."""
+    profile = seeing((64, 16), (512, 1024), (4096, 1024), reads_from=10)
+    profile.model_copy(update={"model": "scripted"}).write(profile_path(tmp_path, "scripted"))

@@ -26,6 +26,8 @@ WITHIN_S = 10
 class Speaking:
     """Says something; has a picture painted where it is told to, and then calls the client's function, if any."""
 
+    model = "speaking"
+
     async def answer(self, messages, offer, sampling):
         names = [tool["function"]["name"] for tool in offer.tools]
         if messages[-1]["role"] == "tool":

@@ -15,12 +15,13 @@ from orchestrator.loop import AgentLoop
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
+from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import Sampling, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
 from shared.events import JobFinished, PictureShown
-from tests.conftest import ListSink, data_url
+from tests.conftest import ListSink, data_url, unread
 from tests.services.ocr.pages import png
 from workers.job_run import JobRunner
 from workers.ocr import performs
@@ -61,7 +62,8 @@ def run(store, dispatcher, links):
             job_s=60,
             result_chars=100,
         )
-        loop = AgentLoop(vlm, context, Sampling(), BOUNDS, functions or Functions())
+        reading = TurnReading(unread(vlm, context), context.conversation, "local")
+        loop = AgentLoop(vlm, context, Sampling(), BOUNDS, functions or Functions(), reading=reading)
         return [event async for event in loop.run()], vlm
 
     return run

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.conversation import Conversation
-from orchestrator.handles import HandleFilter, fenced
+from orchestrator.handles import Exact, HandleFilter, Piece, fenced
 from orchestrator.items import ToolResult
 from shared.text_jobs import TextLine, TextRead
 
@@ -20,17 +20,21 @@ READ = TextRead(
 @pytest.fixture
 def resolve(store):
     conversation = Conversation(store, max_images=4)
-    conversation.add_text(READ)
+    conversation.add_text(READ, "image_1")
     made = conversation.add_picture(f"{0:064x}.png", unknown_words=("zeppelin", "moat"))
     conversation.append(ToolResult(call_id="call_1", output="{}", picture=made))
     conversation.add_image(f"{1:064x}.png")
-    return conversation.resolve
+    return lambda match: None if (text := conversation.resolve(match)) is None else Exact(text)
 
 
 def filtered(resolve, text, size):
     shown = HandleFilter(resolve)
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    return "".join(shown.feed(piece) for piece in pieces) + shown.flush()
+    return "".join(each.text for piece in pieces for each in shown.feed(piece)) + last(shown)
+
+
+def last(shown):
+    return "".join(piece.text for piece in shown.flush())
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100])
@@ -56,9 +60,9 @@ def test_handles_become_exact_text_and_all_else_stays(resolve, written, shown, s
 
 def test_ordinary_text_is_not_held_back(resolve):
     shown = HandleFilter(resolve)
-    assert shown.feed("hello ") == "hello "
-    assert shown.feed("{") == ""
-    assert shown.feed("x") == "{x"
+    assert shown.feed("hello ") == [Piece("hello ", "hello ")]
+    assert shown.feed("{") == []
+    assert shown.feed("x") == [Piece("{x", "{x")]
 
 
 def test_a_fence_is_longer_than_any_in_the_text():

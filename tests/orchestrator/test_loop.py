@@ -12,6 +12,7 @@ from orchestrator.items import TextPart, items_adapter
 from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
+from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import Sampling, VlmEnd, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
 from shared.errors import DeadlineExceeded, InvalidRequest, VlmNonsense, VlmRefused, VlmUnavailable
@@ -26,7 +27,7 @@ from shared.events import (
     TurnCompleted,
     Usage,
 )
-from tests.conftest import png
+from tests.conftest import png, unread
 
 NONE = Functions()
 BOUNDS = Bounds(steps=4, calls=3, format_errors=3, seconds=10)
@@ -56,7 +57,8 @@ def run(conversation, dispatcher, links):
             job_s=10,
             result_chars=12,
         )
-        loop = AgentLoop(vlm, context, Sampling(), bounds, functions)
+        reading = TurnReading(unread(vlm, context), context.conversation, "local")
+        loop = AgentLoop(vlm, context, Sampling(), bounds, functions, reading=reading)
         return [event async for event in loop.run()], vlm
 
     return run

@@ -15,6 +15,7 @@ from orchestrator.loop import AgentLoop
 from orchestrator.tools import registry
 from orchestrator.tools.base import PaintingOptions, ToolContext
 from orchestrator.tools.functions import Functions
+from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import Sampling, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
 from services.diffusion.painters import Painters
@@ -24,7 +25,7 @@ from shared.events import JobQueued, PictureShown, ToolReturned
 from shared.imaging import open_own
 from shared.jobs import EditImage, JobKind
 from shared.provenance import read_provenance
-from tests.conftest import ListSink, png
+from tests.conftest import ListSink, png, unread
 from workers.diffusion import performs
 from workers.job_run import JobRunner
 
@@ -79,7 +80,8 @@ def run(conversation, edited, links):
             job_s=60,
             result_chars=100,
         )
-        loop = AgentLoop(vlm, context, Sampling(), BOUNDS, Functions())
+        reading = TurnReading(unread(vlm, context), context.conversation, "local")
+        loop = AgentLoop(vlm, context, Sampling(), BOUNDS, Functions(), reading=reading)
         return [event async for event in loop.run()], vlm
 
     return run

@@ -112,3 +112,29 @@ async def test_a_running_job_tells_its_step_to_those_who_do_not_follow_it(
         jobs = {job["id"]: job for job in (await client.get("/v1/queue", headers=ONE)).json()["jobs"]}
     assert (jobs[job_id]["step"], jobs[job_id]["total"]) == (3, 20)
     assert (jobs[waiting]["step"], jobs[waiting]["total"]) == (None, None)
+
+
+async def test_jobs_that_have_ended_are_listed_to_their_owner_page_by_page(client_for, house, ledger, submit):
+    first, second, foreign, waiting = submit("one"), submit("one"), submit("two"), submit("one")
+    for job_id in (first, second, foreign):
+        ledger.cancel(job_id)
+    async with client_for(services=house) as client:
+        told = (await client.get("/v1/jobs?limit=1", headers=ONE)).json()
+        rest = (await client.get(f"/v1/jobs?limit=1&after={told['last_id']}", headers=ONE)).json()
+        oldest = (await client.get("/v1/jobs?status=ended&order=asc", headers=ONE)).json()
+        others = (await client.get("/v1/jobs", headers=TWO)).json()
+        refused = [
+            (await client.get(f"/v1/jobs?{query}", headers=ONE)).status_code
+            for query in (f"after={foreign}", f"after={waiting}", "limit=0", "limit=101", "status=running", "order=up")
+        ]
+        assert (await client.get("/v1/jobs")).status_code == 401
+    assert ([job["id"] for job in told["data"]], told["has_more"]) == ([second], True)
+    assert ([job["id"] for job in rest["data"]], rest["has_more"]) == ([first], False)
+    assert [job["id"] for job in oldest["data"]] == [first, second]
+    assert (oldest["first_id"], oldest["last_id"], oldest["object"]) == (first, second, "list")
+    assert [job["id"] for job in others["data"]] == [foreign]
+    shown = told["data"][0]
+    assert (shown["kind"], shown["status"], shown["run_s"]) == ("generate_image", "cancelled", None)
+    assert 0 <= shown["wait_s"] < 60
+    assert "input" not in shown
+    assert refused == [404, 404, 400, 400, 400, 400]

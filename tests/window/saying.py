@@ -31,4 +31,4 @@ def until_answered(page: Page) -> None:
 
 def fact(card: Locator, name: str) -> str:
     """A value below a picture."""
-    return card.locator("dl div").filter(has=card.page.locator("dt", has_text=name)).locator("dd").inner_text()
+    return card.locator("dl.facts div").filter(has=card.page.locator("dt", has_text=name)).locator("dd").inner_text()

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.window.axe import violations
 from tests.window.saying import DRAW, SLOW, fact, paint_slowly, say, until_answered
 from tests.window.wire import Wire
 
@@ -126,3 +127,86 @@ def test_a_conversation_that_is_gone_is_said_to_be_gone(visit):
     page = visit.page("/?conversation=conv_none")
     expect(page.locator("#notice")).to_have_text(re.compile("gone"))
     expect(page.locator(".invitation")).to_be_visible()
+
+
+AT_END = """() => {
+  const log = document.querySelector(".said-so-far");
+  return log.scrollTop > 0 && log.scrollHeight - log.clientHeight - log.scrollTop <= 1;
+}"""
+
+
+def test_a_growing_answer_is_followed_but_nobody_who_reads_further_up_is_moved(visit_with, system):
+    visit = visit_with(viewport={"width": 550, "height": 400})
+    page = visit.page()
+    paint_slowly(page, seed=24)
+    page.wait_for_function(AT_END)
+    expect(page.locator(".painting .state")).to_have_text("Done")
+    until_answered(page)
+    page.wait_for_function(AT_END)
+    page.locator(".said-so-far").evaluate("log => { log.scrollTop = 10; }")
+    message = {"type": "message", "role": "user", "content": "from elsewhere"}
+    added = httpx.post(
+        f"{system.url}/v1/conversations/{conversation_of(page)}/items", json={"items": [message]}, timeout=30
+    )
+    assert added.status_code == 200
+    expect(page.locator(".turn.user").last).to_have_text("from elsewhere")
+    assert page.locator(".said-so-far").evaluate("log => log.scrollTop") == 10
+
+
+@pytest.mark.parametrize("wide", [320, 1100])
+def test_nothing_that_is_said_is_wider_than_the_page_or_acts_in_it(visit_with, system, wide):
+    visit = visit_with(viewport={"width": wide, "height": 640})
+    hebrew = "שלום"
+    table = f"| a | b |\n|---|---|\n| {'w' * 400} | 2 |\n\n```\n{'y' * 500}\n```\n\n"
+    attack = "<b onclick='window.hit=1'>b</b><svg onload='window.hit=1'></svg><iframe src=//x></iframe><style></style>"
+    links = f"![i](https://evil.example/a.png) <img src='/v1/artifacts/nope'> https://example.com/{'z' * 300}"
+    answer = {"type": "message", "role": "assistant", "content": f"{table}{attack}\n\n{links}\n\n{hebrew}"}
+    said = [{"type": "message", "role": "user", "content": f"{'x' * 3000} {hebrew}"}, answer]
+    made = httpx.post(f"{system.url}/v1/conversations", json={"items": said}, timeout=30).json()["id"]
+    page = visit.page(f"/?conversation={made}")
+    prose = page.locator(".prose")
+    expect(prose.get_by_text(hebrew)).to_be_visible()
+    assert prose.get_by_text(hebrew).evaluate("one => getComputedStyle(one).direction") == "rtl"
+    assert page.evaluate("[document.documentElement.scrollWidth, window.hit]") == [wide, None]
+    assert page.locator(".said-so-far").evaluate("log => log.scrollWidth === log.clientWidth")
+    assert prose.locator("iframe, svg, style, [onclick]").count() == 0
+    assert prose.locator("img").count() == 1
+    assert violations(page) == []
+    assert visit.strangers == []
+    assert all("Content Security Policy" in complaint for complaint in visit.complaints if "404" not in complaint)
+    visit.complaints.clear()  # of the policy, which is at work already while the text is taken apart
+
+
+def test_a_conversation_that_is_deleted_in_another_tab_is_left_also_in_mid_picture(visit):
+    one = visit.page()
+    paint_slowly(one, seed=25)
+    two = visit.page()
+    two.get_by_role("button", name=f"Delete {DRAW}").click()
+    two.get_by_role("button", name="Delete it").click()
+    expect(two.get_by_role("list", name="Conversations").get_by_role("listitem")).to_have_count(0)
+    expect(one.locator(".invitation")).to_be_visible()
+    assert "conversation=" not in one.url
+
+
+def test_what_was_typed_is_still_there_when_one_comes_back(page):
+    page.get_by_label("Your message").fill("half a wish")
+    page.get_by_role("link", name="Queue").click()
+    expect(page.get_by_role("heading", name="Workers")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Your message")).to_have_value("half a wish")
+
+
+def test_a_wish_that_never_got_away_can_be_given_up_and_changed(visit_with, wire, system):
+    page = visit_with(url=wire.url).page()
+    wire.cut()
+    say(page, "draw a blue car")
+    expect(page.locator("#notice")).to_contain_text("does not answer")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".note")).to_contain_text("Stopped before it was sent.")
+    wire.mend()
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_label("Your message")).to_have_value("draw a blue car")
+    assert page.locator(".turn").count() == 0
+    say(page, "draw a red car")
+    expect(page.locator(".painting .state")).to_have_text("Done")
+    until_answered(page)

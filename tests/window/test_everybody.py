@@ -1,24 +1,16 @@
 """The window for everybody: keyboard alone, a phone, either theme, less motion; axe-core finds nothing to mend."""
 
-from pathlib import Path
+import re
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.window.axe import violations
 from tests.window.conftest import ROOT
 from tests.window.saying import DRAW, say, until_answered
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 PAGE = ROOT / "tests" / "fixtures" / "page.png"
 PHONE = {"viewport": {"width": 375, "height": 720}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-
-
-def violations(page):
-    """What axe-core complains of, as rule and places."""
-    page.evaluate(AXE)  # past the page's own policy, as a debugger does
-    shown = "document.querySelector('dialog[open]') ?? document"  # all else is inert while one is open
-    found = page.evaluate(f"axe.run({shown}, {{ resultTypes: ['violations'] }})")["violations"]
-    return [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found]
 
 
 def full(page):
@@ -59,7 +51,10 @@ def test_the_models_patches_are_drawn_over_a_picture_that_was_sent(page):
     expect(seen.locator("line")).to_have_count(14)
     how = page.locator(".how").first
     expect(how.locator("code")).to_have_text('generate_image(prompt: "an orange cat in a cardboard box")')
-    expect(how.locator(".steps")).to_have_attribute("aria-label", "Step 20 of 20")
+    schedule = how.locator(".schedule svg")
+    expect(schedule).to_have_attribute("aria-label", "Noise schedule of 20 steps. After step 20, 0 % of it is noise.")
+    page.get_by_role("slider", name="From static to picture").press("Home")
+    expect(schedule).to_have_attribute("aria-label", re.compile(r"After step 4, [5-9]\d % of it is noise"))
 
 
 def test_a_phone_shows_one_column_and_nothing_is_wider_than_it(visit_with):

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.integration.conftest import running
+from tests.window.axe import violations
 from tests.window.saying import DRAW, fact, paint_slowly, say, until_answered
 
 KEY = "key-of-this-test"
@@ -47,6 +48,7 @@ def test_a_first_visit_invites_and_ends_in_a_picture_that_formed_step_by_step(pa
 
 
 def test_the_answer_is_markdown_without_anything_that_could_act(page, visit):
+    expect(page.get_by_label("Your message")).to_be_focused()
     page.evaluate(
         """async () => {
           const { markdown } = await import(new URL("window/js/markdown.js", document.baseURI));
@@ -81,7 +83,36 @@ def test_stop_ends_the_answer_and_its_job(page, system):
     until_answered(page)
 
 
-def test_what_the_server_refuses_is_said_in_its_words_and_can_be_tried_again(page):
+def test_a_wish_that_was_stopped_stays_in_its_conversation_once(page, visit):
+    paint_slowly(page)
+    two = visit.page(f"/?{page.url.partition('?')[2]}")
+    expect(two.locator(".painting")).to_contain_text("of 150")
+    two.get_by_role("button", name="Stop").click()
+    for tab in (page, two):
+        until_answered(tab)
+        expect(tab.locator(".turn.answer .note")).to_contain_text("Stopped.")
+        expect(tab.locator(".turn.answer .note")).not_to_contain_text("not kept")
+    page.get_by_label("Steps", exact=True).fill("")
+    say(page, "draw a red apple")
+    for tab in (page, two):
+        expect(tab.locator(".painting .state").last).to_have_text("Done")
+        until_answered(tab)
+        expect(tab.locator(".turn.user")).to_have_text([DRAW, "draw a red apple"])
+    page.reload()
+    expect(page.locator(".turn.user")).to_have_text([DRAW, "draw a red apple"])
+    expect(page.locator(".turn.answer").first).to_have_text("Stopped.")
+
+
+def test_a_conversation_is_called_by_the_first_whole_words_that_were_said(page):
+    said = "draw   an orange cat in a cardboard box\nbeside two very large elephants on the beach at sunset"
+    say(page, said)
+    until_answered(page)
+    link = page.get_by_role("list", name="Conversations").get_by_role("link")
+    expect(link).to_have_text("draw an orange cat in a cardboard box beside two very large")
+    assert link.evaluate("one => one.offsetWidth") > 200
+
+
+def test_what_the_server_refuses_is_said_in_its_words_and_can_be_tried_again(page, system):
     def refuse(route):
         error = {"message": "Too many jobs wait already.", "type": "rate_limit_error", "param": None, "code": "busy"}
         route.fulfill(status=429, content_type="application/json", body=json.dumps({"error": error}))
@@ -89,6 +120,7 @@ def test_what_the_server_refuses_is_said_in_its_words_and_can_be_tried_again(pag
     page.route("**/v1/responses", refuse, times=1)
     say(page, DRAW)
     expect(page.locator(".turn.answer .note")).to_contain_text("Too many jobs wait already.")
+    system.wait_until(lambda: conversations(system) == [], 20)
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".painting .state")).to_have_text("Done")
     assert page.locator(".turn.user").count() == 1
@@ -116,6 +148,17 @@ def test_a_key_is_asked_for_once_where_one_is_set(visit_with, tmp_path):
         page.get_by_role("button", name="Use this key").click()
         say(page, DRAW)
         expect(page.locator(".painting .state")).to_have_text("Done")
-        again = visit.page()
-        expect(again.get_by_label("Your message")).to_be_focused()
-        assert again.locator("dialog").count() == 0
+        page.reload()
+        expect(page.get_by_label("Your message")).to_be_focused()
+        another = visit.page()  # a key that is not to be remembered is this tab's
+        another.get_by_label("API key").fill(KEY)
+        another.get_by_label("Remember it on this device").check()
+        another.get_by_role("button", name="Use this key").click()
+        expect(another.get_by_label("Your message")).to_be_focused()
+        third = visit.page()
+        expect(third.get_by_label("Your message")).to_be_focused()
+        assert violations(third) == []
+        third.get_by_role("button", name="Forget the key").click()
+        expect(third.get_by_label("API key")).to_be_visible()
+        assert violations(third) == []
+        assert another.evaluate("localStorage.getItem('diptych.key')") is None

@@ -2,12 +2,15 @@
 
 import base64
 import io
+import json
 
 import httpx
 import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import expect
 
+from shared.provenance import text_chunks
+from tests.window.axe import violations
 from tests.window.saying import DRAW, fact, say, until_answered
 
 
@@ -58,6 +61,25 @@ def test_how_a_picture_formed_is_still_known_after_a_reload(page, card):
     expect(slider).to_be_focused()
     assert slider.get_attribute("max") == "4"
     assert fact(card, "steps") == "20"
+
+
+def test_what_the_file_says_of_itself_is_read_from_its_bytes(page, card):
+    panel = card.locator(".provenance")
+    panel.get_by_text("What the file says").click()
+
+    def said(name):
+        return panel.locator("dl div").filter(has=page.get_by_text(name, exact=True)).locator("dd").inner_text()
+
+    assert said("Prompt") == "an orange cat in a cardboard box"
+    assert said("Seed") == fact(card, "seed")
+    assert said("Origin") == "made by a trained model (IPTC: trainedAlgorithmicMedia)"
+    assert "no C2PA manifest" in said("Signed")
+    panel.get_by_text("Raw fields").click()
+    raw = panel.get_by_role("region", name="Raw field diptych")
+    png = base64.b64decode(card.locator("figure img").get_attribute("src").partition(",")[2])
+    assert json.loads(raw.inner_text()) == json.loads(text_chunks(png)["diptych"])
+    assert panel.get_by_role("region", name="Raw field").count() == len(text_chunks(png)) == 3
+    assert violations(page) == []
 
 
 def test_a_picture_is_painted_again_with_another_seed(page, card):

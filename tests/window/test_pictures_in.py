@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.conftest import png
+from tests.window.axe import violations
 from tests.window.conftest import ROOT
 from tests.window.saying import say, until_answered
 
@@ -67,6 +68,21 @@ def test_several_files_are_attached_and_one_is_taken_away_again(page, tmp_path):
     expect(attached(page)).to_have_count(0)
 
 
+def test_text_that_is_too_small_for_the_model_is_marked_before_it_is_sent(page):
+    choose(page, PAGE)
+    expect(attached(page)).to_contain_text(
+        f"The model does not resolve {len(TEXT)} of {len(TEXT)} lines: OCR reads them."
+    )
+    marks = attached(page).locator("svg rect.marked")
+    expect(marks).to_have_count(len(TEXT))
+    thumbnail = attached(page).locator("img").bounding_box()
+    for number in (0, len(TEXT) - 1):
+        mark = marks.nth(number).bounding_box()
+        assert thumbnail["x"] <= mark["x"] < mark["x"] + mark["width"] <= thumbnail["x"] + thumbnail["width"] + 1
+        assert thumbnail["y"] <= mark["y"] < mark["y"] + mark["height"] <= thumbnail["y"] + thumbnail["height"] + 1
+    assert violations(page) == []
+
+
 def test_what_is_no_picture_is_refused_before_it_is_sent(page, tmp_path):
     (tmp_path / "broken.png").write_bytes(png()[:40])
     choose(page, tmp_path / "broken.png")
@@ -85,6 +101,8 @@ def test_a_page_is_read_and_each_line_is_linked_with_its_box(page):
     expect(lines.nth(9)).to_have_class("marked")
     expect(boxes.nth(4)).not_to_have_class("marked")
     expect(card.get_by_role("status").last).to_contain_text("Line 10 of")
+    quoted = page.locator(".prose .quoted").first
+    expect(quoted).to_have_attribute("title", f"Read by OCR: image_1, lines 1 to {len(TEXT)}")
     shown = card.locator("figure img")
     assert shown.evaluate("image => [image.naturalWidth, image.complete]") == [1000, True]
 
@@ -108,3 +126,30 @@ def test_a_pdf_is_read_too(page, tmp_path):
     say(page, "what does this say?")
     expect(page.locator(".reading").first.locator(".lines li").first).to_contain_text("Harbour & Vale Instruments")
     until_answered(page)
+
+
+def test_more_pictures_than_a_conversation_holds_are_refused_in_words_and_can_be_taken_away(page, tmp_path):
+    files = [tmp_path / f"{number}.png" for number in range(17)]
+    for number, file in enumerate(files):
+        file.write_bytes(png(32 + number, 32))
+    choose(page, *files)
+    expect(attached(page)).to_have_count(17)
+    expect(page.get_by_role("button", name="Send")).to_be_in_viewport()
+    expect(page.locator(".cost")).to_contain_text("at most 16 images")
+    page.get_by_role("button", name="Remove 3.png").click()
+    expect(page.locator(".cost")).to_contain_text("tokens in all")
+
+
+def test_cells_of_a_table_are_pasted_as_their_text(page):
+    page.get_by_label("Your message").focus()
+    taken = page.evaluate(
+        """() => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File(["x"], "cells.png", { type: "image/png" }));
+          transfer.setData("text/plain", "1\\t2");
+          const paste = new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true });
+          return !document.querySelector("#message").dispatchEvent(paste);
+        }"""
+    )
+    assert not taken
+    expect(attached(page)).to_have_count(0)

@@ -32,7 +32,7 @@ def test_a_job_that_waits_tells_its_place_and_when_it_is_likely_to_be_done(page,
         assert httpx.post(f"{system.url}/v1/responses", json=body, timeout=30).status_code == 200
     say(page, "draw an orange cat")
     state = page.locator(".painting .state").last
-    expect(state).to_have_text(re.compile(r"Number [123] in the queue, done in about [\d.]+ s"))
+    expect(state).to_have_text(re.compile(r"Number [123] in the queue, done in about [\d.]+ m?s"))
     queue = visit.page("/?page=queue")
     jobs = queue.get_by_role("table", name="Your jobs")
     expect(jobs.locator("tbody tr")).to_have_count(19)
@@ -48,3 +48,24 @@ def test_the_queue_is_reached_from_the_side_and_left_again(page):
     expect(page.get_by_role("heading", name="Workers")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Your message")).to_be_visible()
+
+
+def test_what_has_ended_stands_in_charts_and_in_a_table_with_how_long_it_took(page, visit):
+    paint_slowly(page)
+    queue = visit.page("/?page=queue")
+    queue.get_by_role("button", name="Stop Painting").click()
+    history = queue.get_by_role("table", name="Lately")
+    expect(history.locator("tbody tr").first).to_contain_text("Stopped")
+    until_answered(page)
+    page.get_by_label("Steps", exact=True).fill("")
+    page.get_by_label("Seed").fill("")
+    say(page, "draw a red apple")
+    until_answered(page)
+    newest = history.locator("tbody tr").first
+    expect(newest).to_contain_text("Done")
+    expect(newest).to_have_text(re.compile(r"Painting.*Done[\d.]+ m?s[\d.]+ m?s$"))
+    chart = queue.get_by_role("img", name="Painting, the newest at the right.")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"jobs: waited [\d.]+ m?s, ran [\d.]+ m?s \(medians\)"))
+    tall = chart.locator("rect.ran").last.evaluate("bar => bar.height.baseVal.value")
+    assert tall > 0
+    assert chart.locator("rect.broken").count() >= 1

@@ -44,7 +44,14 @@ def test_a_painted_picture_can_be_edited(done, store):
     assert (edited.status, edited.output.kind, edited.output.strength) == (JobStatus.DONE, JobKind.EDIT_IMAGE, 0.5)
     assert edited.output.prompt_tokens > 0
     kinds = [event.type for event in events]
+    assert kinds[:3] == ["job_started", "job_prepared", "job_progress"]
     assert kinds.count("job_progress") == 4
+    assert len(painted.output.noise) == painted.output.steps + 1
+    assert painted.output.noise[0] > 0.99  # from pure noise, and an edit from what its strength means
+    assert events[1].noise == edited.output.noise
+    assert 0 < edited.output.noise[0] < 0.9
+    assert edited.output.noise[-1] == 0
+    assert sorted(edited.output.noise, reverse=True) == list(edited.output.noise)
     assert kinds[-1] == "job_finished"
     picture = store.get(edited.output.artifact)
     assert Image.open(io.BytesIO(picture)).size == (painted.output.width, painted.output.height)

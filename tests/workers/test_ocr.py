@@ -1,4 +1,4 @@
-"""The reader's worker: jobs of both kinds through the runner, with the real reader."""
+"""The reader's worker: jobs of all its kinds through the runner, with the real reader."""
 
 import io
 
@@ -10,6 +10,7 @@ from services.ocr.settings import OcrSettings
 from shared.imaging import render_pdf
 from shared.jobs import QUEUES, JobStatus, Queue, new_job
 from shared.text_jobs import ComposeText, ReadText
+from shared.text_places import KEPT_AS, FindText, TextPlaces
 from tests.conftest import ListSink
 from tests.services.ocr.documents import invoice, pdf
 from tests.services.ocr.pages import PAGE_LINES, png, strip
@@ -35,8 +36,16 @@ def done(reader, store, ledger):
     return do
 
 
-def test_both_kinds_come_on_the_readers_one_queue(reader, store):
+def test_all_kinds_come_on_the_readers_one_queue(reader, store):
     assert {QUEUES[kind] for kind in performs(reader, store)} == {Queue.OCR}
+
+
+def test_where_text_is_is_kept_beside_the_picture(done, store):
+    artifact = store.put(png(strip(0, 4)), "image/png")
+    job, events = done(FindText(artifact=artifact))
+    assert len(job.output.heights) == 4
+    assert TextPlaces.model_validate_json(store.derived(artifact, KEPT_AS)) == job.output
+    assert [event.type for event in events] == ["job_started", "job_finished"]
 
 
 def test_lines_are_told_as_they_are_read(done, store):

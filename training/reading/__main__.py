@@ -10,9 +10,9 @@ from pathlib import Path
 
 from orchestrator.settings import OrchestratorSettings
 from shared.errors import DiptychError
-from shared.reading_profile import ReadingPoint, ReadingProfile, profile_path
+from shared.reading_profile import ReadingPoint, ReadingProfile, SeenPicture, profile_path
 from training.reading.curve import PAGES, WANTED_SHARE, ocr_below, reading_curve
-from training.reading.pages import FONTS, SIDE
+from training.reading.pages import FONTS, SIDE, SIDES, empty_page
 from training.reading.transcribers import HttpVlm, Ocr
 
 
@@ -29,12 +29,19 @@ def measure(settings: OrchestratorSettings, pages: int) -> ReadingProfile:
         model=name,
         measured_on=datetime.datetime.now(tz=datetime.UTC).date(),
         page_px=SIDE,
+        seen=seen_pictures(vlm),
         fonts=FONTS,
         ocr=ocr.name,
         wanted_share=WANTED_SHARE,
         ocr_below_px=ocr_below(curve),
         curve=tuple(curve),
     )
+
+
+def seen_pictures(vlm: HttpVlm) -> tuple[SeenPicture, ...]:
+    """What pictures of rising size cost, as far as the VLM takes them."""
+    tokens = vlm.tokens([empty_page(side) for side in SIDES])
+    return tuple(SeenPicture(side_px=side, tokens=cost) for side, cost in zip(SIDES, tokens, strict=False))
 
 
 def row(point: ReadingPoint) -> str:

@@ -16,6 +16,8 @@ SIDE = 512
 """Width and height of a page in pixels: no VLM of today scales it down much, except those with one small fixed size."""
 MARGIN = 16
 LINES = 4
+SIDES = (64, 128, 256, SIDE, 1024, 2048, 4096)
+"""Of the empty pages that tell by their tokens how a VLM scales."""
 HEIGHTS = (4, 6, 7, 9, 10, 12, 14, 17, 20, 24, 29, 35, 41)
 """Heights in pixels of a capital letter, near which a digit's is. All the fonts have them when they are hinted."""
 LEADING = 2.1
@@ -108,6 +110,15 @@ def make_page(number: int, height: int) -> Page:
     for line in lines:
         draw.text((left, baseline), line, font=sized, fill=(rng.randint(0, 40),) * 3, anchor="ls")
         baseline += pitch
+    return Page(_png(image), lines)
+
+
+def empty_page(side: int) -> bytes:
+    """A PNG of nothing."""
+    return _png(Image.new("RGB", (side, side), "white"))
+
+
+def _png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
-    return Page(file.getvalue(), lines)
+    return file.getvalue()

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from orchestrator.settings import OrchestratorSettings
-from orchestrator.vlm.client import Offer, Sampling, VlmText
+from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmText
 from orchestrator.vlm.openai_compatible import OpenAICompatibleVlm
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
+from shared.errors import ContextTooLong, VlmRefused
+from shared.events import Usage
 from shared.text_jobs import TextRead
 
 INSTRUCTION = (
@@ -43,6 +45,10 @@ class HttpVlm:
         """Raises DiptychError when the server cannot be reached or fails."""
         return asyncio.run(self._transcribe(pages))
 
+    def tokens(self, pictures: Sequence[bytes]) -> list[int]:
+        """What each picture costs, up to the first that the server refuses. Raises DiptychError as `transcribe`."""
+        return asyncio.run(self._tokens(pictures))
+
     async def _name(self) -> str:
         async with self._client() as vlm:
             return await vlm.check()
@@ -51,6 +57,18 @@ class HttpVlm:
         async with self._client() as vlm:
             places = asyncio.Semaphore(AT_ONCE)
             return await asyncio.gather(*(_read(vlm, png, places) for png in pages))
+
+    async def _tokens(self, pictures: Sequence[bytes]) -> list[int]:
+        found: list[int] = []
+        async with self._client() as vlm:
+            bare = await _usage(vlm, [{"role": "user", "content": INSTRUCTION}])
+            for png in pictures:
+                try:
+                    usage = await _usage(vlm, messages(png))
+                except (VlmRefused, ContextTooLong):
+                    break
+                found.append(usage.image_tokens or max(usage.prompt_tokens - bare.prompt_tokens, 0))
+        return found
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[OpenAICompatibleVlm]:
@@ -63,6 +81,12 @@ class HttpVlm:
             yield vlm
         finally:
             await vlm.aclose()
+
+
+async def _usage(vlm: OpenAICompatibleVlm, asked: list[dict[str, Any]]) -> Usage:
+    """The tokens of a question, told with an answer of one token."""
+    events = [event async for event in vlm.answer(asked, Offer(), Sampling(temperature=0, max_tokens=1))]
+    return sum((event.usage for event in events if isinstance(event, VlmEnd)), Usage())
 
 
 async def _read(vlm: OpenAICompatibleVlm, png: bytes, places: asyncio.Semaphore) -> str:

@@ -54,8 +54,8 @@ export class Answer {
     const words = {
       completed: "",
       incomplete: "The answer came to its limit and ends here.",
-      cancelled: "Stopped. This turn is not kept in the conversation.",
-      failed: `${response.error?.message ?? "That went wrong."} This turn is not kept in the conversation.`,
+      cancelled: "Stopped.",
+      failed: response.error?.message ?? "That went wrong.",
     };
     this.say(words[response.status], response.status === "failed" ? "error" : "");
     announce(words[response.status] || this.element.querySelector(".prose:last-of-type")?.textContent || "");
@@ -64,6 +64,6 @@ export class Answer {
   say(words, manner = "", ...actions) {
     this.note.className = `note ${manner}`;
     this.note.hidden = !words;
-    this.note.replaceChildren(h("span", {}, words), ...actions);
+    this.note.replaceChildren(h("span", {}, words), ...actions.filter(Boolean));
   }
 }

@@ -2,16 +2,24 @@
 
 import { post } from "./api.js";
 import { button, h } from "./dom.js";
+import { boxesOver } from "./page.js";
 
 const KINDS = ["image/png", "image/jpeg", "image/webp", "image/gif", "application/pdf"];
 const LARGEST = 20 * 2 ** 20;
 const PROBE = { type: "input_text", text: "." };
 
-/** What the VLM would be shown of a message, in tokens. */
+/** What the VLM would be shown of a message, in tokens, and what of its pictures' text it cannot resolve. */
 async function count(content, more = {}) {
   const body = { input: [{ type: "message", role: "user", content }], ...more };
   const { input_tokens: all, input_tokens_details: details } = await post("responses/input_tokens", body);
-  return { all, pictures: details.image_tokens };
+  return { all, pictures: details.image_tokens, texts: details.images };
+}
+
+/** Boxes around the lines that are too small for the VLM's patches. */
+function marks({ size, unresolved_boxes: boxes }) {
+  const { over, shapes } = boxesOver(size, boxes ?? []);
+  for (const shape of shapes) shape.classList.add("marked");
+  return over;
 }
 
 export class Attachments {
@@ -19,6 +27,7 @@ export class Attachments {
   constructor(onchange) {
     this.onchange = onchange;
     this.all = [];
+    this.counting = Promise.resolve();
     this.list = h("ul", { class: "attached", "aria-label": "Attached" });
     this.problem = h("p", { class: "error", role: "alert" });
     this.picker = h("input", { type: "file", multiple: true, accept: KINDS.join(","), hidden: true, onchange: () => { this.take(this.picker.files); this.picker.value = ""; } });
@@ -42,25 +51,33 @@ export class Attachments {
     for (const file of [...files]) { // a picker's list empties itself
       if (!KINDS.includes(file.type)) this.problem.textContent = `${file.name} is neither PNG, JPEG, WebP, GIF nor PDF.`;
       else if (file.size > LARGEST) this.problem.textContent = `${file.name} is larger than 20 MB.`;
-      else await this.add(file.name, await dataUrl(file));
+      else this.add(file.name, await dataUrl(file));
     }
   }
 
-  /** One of them by its data URL. Resolves when its cost is known, or why it cannot be used. */
-  async add(name, url) {
+  /** One of them by its data URL. What each costs is asked one after the other. */
+  add(name, url) {
     const isPdf = url.startsWith("data:application/pdf");
     const part = isPdf ? { type: "input_file", filename: name, file_data: url } : { type: "input_image", image_url: url };
     const cost = h("span", { class: "tokens" }, "…");
+    const shown = h("span", { class: "thumbnail" }, isPdf ? h("span", { class: "file" }, name) : h("img", { src: url, alt: name }));
     const one = { part };
-    one.row = h("li", {},
-      isPdf ? h("span", { class: "file" }, name) : h("img", { src: url, alt: name }), cost,
+    one.row = h("li", {}, shown, cost,
       button("×", () => this.remove(one), { "aria-label": `Remove ${name}` }));
     this.all.push(one);
     this.list.append(one.row);
     this.onchange();
+    this.counting = this.counting.then(() => this.tell(one, name, cost, isPdf ? null : shown));
+  }
+
+  /** What it costs the VLM, and what is too small for it; or why it cannot be used. */
+  async tell(one, name, cost, shown) {
+    if (!this.all.includes(one)) return;
     try {
-      const { pictures } = await count([part, PROBE]);
+      const { pictures, texts } = await count([one.part, PROBE]);
       cost.textContent = pictures ? `${pictures} tokens` : ""; // not every VLM's server tells it
+      shown?.append(marks(texts[0]));
+      one.row.append(...texts.filter((text) => text.unresolved_lines).map((text) => h("span", { class: "unresolved" }, text.note)));
     } catch (error) {
       if (error.passes) cost.textContent = "";
       else this.refuse(one, `${name}: ${error.message}`);

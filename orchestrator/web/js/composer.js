@@ -5,6 +5,7 @@ import { button, h } from "./dom.js";
 import { PaintingOptions } from "./options.js";
 
 const COUNT_AFTER = 600;
+const GROWS = CSS.supports("field-sizing", "content");
 
 export class Composer {
   /** `onsend` gets the parts of a message and the options for pictures; `onstop` ends the answer that is being given;
@@ -13,7 +14,7 @@ export class Composer {
     this.onsend = onsend;
     this.conversation = conversation;
     this.field = h("textarea", {
-      id: "message", rows: 1, placeholder: "Say something, or ask for a picture", "aria-label": "Your message",
+      id: "message", rows: 1, dir: "auto", placeholder: "Say something, or ask for a picture", "aria-label": "Your message",
       onkeydown: (event) => this.pressed(event), oninput: () => this.refresh(), onpaste: (event) => this.pasted(event),
     });
     this.attachments = new Attachments(() => this.refresh());
@@ -23,11 +24,7 @@ export class Composer {
     this.options = new PaintingOptions();
     this.actions = h("div", { class: "actions" }, this.attachments.toggle, this.options.toggle, this.cost, this.stopButton, this.sendButton);
     this.box = h("div", { class: "box" }, this.attachments.element, this.field, this.options.panel, this.actions);
-    this.element = h("form", {
-      class: "composer", "aria-label": "Message", onsubmit: (event) => this.submit(event),
-      ondragover: (event) => { event.preventDefault(); this.element.classList.add("dropping"); },
-      ondragleave: () => this.element.classList.remove("dropping"), ondrop: (event) => this.dropped(event),
-    }, this.box);
+    this.element = h("form", { class: "composer", "aria-label": "Message", onsubmit: (event) => this.submit(event) }, this.box);
     this.busy = false;
     this.refresh();
   }
@@ -46,6 +43,14 @@ export class Composer {
     this.field.focus();
   }
 
+  /** The parts of a message that was not sent. */
+  restore(parts) {
+    for (const { type, text, image_url: picture, filename, file_data: file } of parts) {
+      if (type === "input_text") this.put(text);
+      else this.attachments.add(filename ?? "A picture", picture ?? file);
+    }
+  }
+
   /** Take a picture of the conversation along. */
   use(name, source) {
     this.attachments.add(name, source);
@@ -58,6 +63,10 @@ export class Composer {
   }
 
   refresh() {
+    if (!GROWS) { // browsers without field-sizing
+      this.field.style.height = "auto";
+      this.field.style.height = `${this.field.scrollHeight}px`;
+    }
     this.sendButton.disabled = this.busy || this.parts().length === 0;
     clearTimeout(this.timer);
     if (this.attachments.parts.length) this.timer = setTimeout(() => this.count(), COUNT_AFTER);
@@ -71,21 +80,29 @@ export class Composer {
     try {
       const tokens = await wholeCost(parts, this.conversation());
       if (told === JSON.stringify(this.parts().map((part) => part.text ?? part.image_url?.length))) this.cost.textContent = `${tokens} tokens in all`;
-    } catch {
-      this.cost.textContent = "";
+    } catch (error) {
+      this.cost.textContent = error.passes ? "" : error.message; // too many pictures, say
     }
   }
 
+  /** Files; what has a text too (cells of a table, say) is pasted as that. */
   pasted(event) {
-    if (!event.clipboardData.files.length) return;
+    if (!event.clipboardData.files.length || event.clipboardData.getData("text/plain")) return;
     event.preventDefault();
     this.attachments.take(event.clipboardData.files);
   }
 
-  dropped(event) {
-    event.preventDefault();
-    this.element.classList.remove("dropping");
-    this.attachments.take(event.dataTransfer.files);
+  /** Files may be dropped anywhere on this element: elsewhere the browser would leave the page for them. */
+  takeDrops(element) {
+    const holds = (event) => event.dataTransfer.types.includes("Files");
+    element.addEventListener("dragover", (event) => { if (holds(event)) { event.preventDefault(); this.element.classList.add("dropping"); } });
+    element.addEventListener("dragleave", () => this.element.classList.remove("dropping"));
+    element.addEventListener("drop", (event) => {
+      if (!holds(event)) return;
+      event.preventDefault();
+      this.element.classList.remove("dropping");
+      this.attachments.take(event.dataTransfer.files);
+    });
   }
 
   pressed(event) {

@@ -1,20 +1,17 @@
 /** One conversation: what is being answered, and saying more. All of it lives on the server. */
 
-import { get, once, post } from "./api.js";
+import { get, json, once, post } from "./api.js";
 import { Answer } from "./answer.js";
+import { askedHere, request, titleOf } from "./asking.js";
 import { Composer } from "./composer.js";
 import { button, h, notice } from "./dom.js";
 import { follow, insist } from "./following.js";
+import { keep } from "./keeping.js";
 import { Log } from "./log.js";
 import { userTurn } from "./message.js";
 
 const PAGE = 50;
-
-/** The model's tools by name, so that their calls are shown; a mask goes with the painter's. */
-function toolsWith(mask) {
-  const painter = { type: "image_generation", ...(mask && { input_image_mask: { image_url: mask } }) };
-  return [painter, { type: "diptych:read_text" }, { type: "diptych:look_closer" }];
-}
+const drafts = new Map(); // what was typed in conversations that were left, until a reload
 
 export class ConversationPage {
   /** `onmade(id)`: it begins to exist; `onchange()`: something began or ended in it; `onlost()`: it is not there. */
@@ -22,22 +19,25 @@ export class ConversationPage {
     Object.assign(this, { id, onmade, onchange, onlost });
     this.leaving = new AbortController();
     this.running = null;
+    this.givenUp = new AbortController(); // the wish that is being sent
     this.log = new Log((after) => this.page(after));
     this.composer = new Composer({
       onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop(), conversation: () => this.id,
     });
     this.element = h("div", { class: "page" }, this.log.element, this.composer.element);
+    this.composer.takeDrops(this.element);
     this.log.element.addEventListener("wish", (event) => this.wish(event.detail));
     this.log.element.addEventListener("use", ({ detail }) => this.composer.use(detail.name, detail.source));
     if (id === null) this.log.invite((text) => this.composer.put(text));
   }
 
   begin() {
-    this.composer.field.focus();
+    this.composer.put(drafts.get(this.id) ?? "");
     if (this.id !== null) this.catchUp();
   }
 
   close() {
+    drafts.set(this.id, this.composer.field.value);
     this.leaving.abort(new DOMException("left", "AbortError"));
   }
 
@@ -47,7 +47,7 @@ export class ConversationPage {
     this.catching = true;
     try {
       await this.log.catchUp();
-      const { running_response_id: running } = await this.ask(`conversations/${this.id}`);
+      const { running_response_id: running } = await this.get(`conversations/${this.id}`);
       if (running && !this.composer.busy) await this.takeUp(running);
     } catch (error) {
       if (this.leaving.signal.aborted) return;
@@ -58,17 +58,17 @@ export class ConversationPage {
     }
   }
 
-  ask(path) {
+  get(path) {
     return get(path, { signal: this.leaving.signal });
   }
 
   page(cursor) {
-    return this.ask(`conversations/${this.id}/items?limit=${PAGE}&${cursor}`);
+    return this.get(`conversations/${this.id}/items?limit=${PAGE}&${cursor}`);
   }
 
   /** A response that somebody began: this page before it was loaded again, or another one. */
   async takeUp(responseId) {
-    const { data } = await this.ask(`responses/${responseId}/input_items?limit=20`);
+    const { data } = await this.get(`responses/${responseId}/input_items?limit=20`);
     const known = data.findIndex((item) => item.id === this.log.newest);
     const asked = data.slice(0, known < 0 ? data.length : known).reverse();
     for (const item of asked) if (item.role === "user") this.log.add(userTurn(item.content));
@@ -91,28 +91,34 @@ export class ConversationPage {
     this.log.add(said, answer.element);
     answer.think();
     this.composer.setBusy(true);
+    this.givenUp = new AbortController();
     try {
-      await this.exist(parts);
-      const body = {
-        model: "diptych", conversation: this.id, background: true, truncation: "auto", tools: toolsWith(mask), diptych: painting,
-        input: [{ type: "message", role: "user", content: parts }],
-      };
-      const { id } = await insist("responses", body, once(), this.leaving.signal);
+      const id = await this.ask(parts, painting, mask);
+      if (this.givenUp.signal.aborted) await this.cancel(id);
       await this.watch(id, answer, () => this.say(parts, painting, mask));
     } catch (error) {
       if (this.leaving.signal.aborted) return;
       this.composer.setBusy(false);
-      answer.say(error.message, "error", button("Try again", () => { said.remove(); answer.element.remove(); this.say(parts, painting, mask); }));
+      const words = this.givenUp.signal.aborted ? "Stopped before it was sent." : error.message;
+      const unsay = () => { said.remove(); answer.element.remove(); };
+      answer.say(words, "error",
+        button("Try again", () => { unsay(); this.say(parts, painting, mask); }),
+        painting.call ? null : button("Change it", () => { unsay(); this.composer.restore(parts); }));
     }
   }
 
-  /** Make the conversation, if there is none yet. */
-  async exist(parts) {
-    if (this.id !== null) return;
-    const text = parts.find((part) => part.type === "input_text")?.text ?? "A picture";
-    const { id } = await post("conversations", { metadata: { title: text.slice(0, 80) } }, { headers: once() });
-    this.id = id;
-    this.onmade(id);
+  /** Begin a response, in a new conversation where there is none yet: one that nothing came of is not left behind. */
+  async ask(parts, painting, mask) {
+    const signals = [this.leaving.signal, this.givenUp.signal];
+    const made = this.id ?? (await insist("conversations", { metadata: { title: titleOf(parts) } }, once(), ...signals)).id;
+    try {
+      const { id } = await insist("responses", request(made, parts, painting, mask), once(), ...signals);
+      if (this.id === null) this.onmade((this.id = made));
+      return id;
+    } catch (error) {
+      if (this.id === null && !this.leaving.signal.aborted) json("DELETE", `conversations/${made}`).catch(() => {});
+      throw error;
+    }
   }
 
   /** Show a response as it comes, to its end. */
@@ -125,7 +131,7 @@ export class ConversationPage {
     try {
       for await (const event of follow(responseId, this.leaving.signal)) {
         const response = answer.apply(event);
-        if (response) this.ended(response, answer, again);
+        if (response) await this.ended(response, answer, again);
       }
     } finally {
       this.running = null;
@@ -134,12 +140,31 @@ export class ConversationPage {
     this.onchange();
   }
 
-  ended(response, answer, again) {
-    if (["completed", "incomplete"].includes(response.status)) this.log.newest = response.output.at(-1)?.id ?? this.log.newest;
-    else if (again) answer.note.append(button("Try again", again));
+  async ended(response, answer, again) {
+    if (["completed", "incomplete"].includes(response.status)) {
+      const last = response.output.at(-1) ?? (await this.get(`responses/${response.id}/input_items?limit=1`)).data[0];
+      this.log.newest = last.id;
+      return;
+    }
+    if (again) answer.note.append(button("Try again", again));
+    if (!askedHere(response)) return; // what others began is theirs to keep
+    try {
+      this.log.newest = await keep(this.id, response, this.leaving.signal);
+    } catch {
+      if (!this.leaving.signal.aborted) answer.note.append(h("span", {}, "This turn is not kept in the conversation."));
+    }
   }
 
   async stop() {
-    if (this.running) await post(`responses/${this.running}/cancel`, undefined, { headers: once() });
+    if (this.running) await this.cancel(this.running);
+    else this.givenUp.abort(new DOMException("stopped", "AbortError"));
+  }
+
+  async cancel(id) {
+    try {
+      await post(`responses/${id}/cancel`, undefined, { headers: once() });
+    } catch (error) {
+      notice(error.message);
+    }
   }
 }

@@ -1,7 +1,7 @@
 /** What can be done with a finished picture. Each deed is told as an event that its conversation hears. */
 
 import { ownPicture } from "./api.js";
-import { announce, button, h } from "./dom.js";
+import { announce, button, copy, h } from "./dom.js";
 import { askForEdit } from "./editing.js";
 
 /** A picture's wish to be painted on: heard by the conversation that it is in. */
@@ -18,13 +18,13 @@ export function deeds(item) {
   const again = () => wish(row, { text: `${words} (again, with another seed)`, call: { name: "generate_image", prompt: words } });
   const change = () => askForEdit(source, words, ({ prompt: wanted, box, mask, strength }) =>
     wish(row, { text: wanted, call: { name: "edit_image", prompt: wanted, image_url: link, box }, mask, painting: strength ? { strength } : {} }));
-  const copy = async () => { await navigator.clipboard.writeText(words); announce("The prompt is copied."); };
+  const copyPrompt = async () => { await copy(words); announce("The prompt is copied."); };
   const use = () => row.dispatchEvent(new CustomEvent("use", { bubbles: true, detail: { name: words, source } }));
   const row = h("div", { class: "row actions" },
     handle ? null : button("Again with another seed", again),
     link ? button("Edit", change) : null,
     button("Use as input", use),
     h("a", { class: "button", href: link ? ownPicture(link) : source, download: `${words.slice(0, 60)}.${item.output_format}` }, "Download"),
-    button("Copy prompt", copy));
+    button("Copy prompt", copyPrompt));
   return row;
 }

@@ -21,10 +21,32 @@ export function announce(sentence) {
   document.querySelector("#announcement").textContent = sentence;
 }
 
-/** What is wrong with the connection or the house, in the bar; empty when all is well. */
+/** To the clipboard; also where the page did not come by HTTPS and browsers have no better way. */
+export async function copy(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = h("textarea", { class: "unseen", readonly: true });
+  field.value = text;
+  const before = document.activeElement;
+  (before.closest("dialog") ?? document.body).append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  before.focus();
+}
+
+const STAYS = 10_000;
+let fading;
+
+/** What is wrong with the connection or the house, in the bar; empty when all is well. It is said again as long as it
+ * is so, and otherwise gone after a while. */
 export function notice(sentence) {
   const place = document.querySelector("#notice");
   if (place.textContent !== sentence) place.textContent = sentence;
+  clearTimeout(fading);
+  if (sentence) fading = setTimeout(() => notice(""), STAYS);
 }
 
 /** At most one run per frame that is drawn, of the newest function. */
@@ -39,9 +61,12 @@ export function perFrame() {
 /** Waits; ends early when the network comes back, or the signal aborts (then it throws). */
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw signal.reason;
     const timer = setTimeout(done, milliseconds);
-    function done() { clearTimeout(timer); removeEventListener("online", done); resolve(); }
+    const end = () => { clearTimeout(timer); removeEventListener("online", done); signal?.removeEventListener("abort", stop); };
+    function done() { end(); resolve(); }
+    function stop() { end(); reject(signal.reason); }
     addEventListener("online", done);
-    signal?.addEventListener("abort", () => { done(); reject(signal.reason); }, { once: true });
+    signal?.addEventListener("abort", stop);
   });
 }

@@ -4,7 +4,7 @@ import { get, events, send } from "./api.js";
 import { h } from "./dom.js";
 
 export class Filmstrip {
-  /** `onframe(frame)` shows one of the frames: `{ source, words }`. */
+  /** `onframe(frame)` shows one of the frames: `{ source, words, step }`. */
   constructor(onframe) {
     this.onframe = onframe;
     this.frames = [];
@@ -34,7 +34,7 @@ export class Filmstrip {
   }
 }
 
-export const frameOf = (event) => ({ source: `data:image/jpeg;base64,${event.partial_image_b64}`, words: `After step ${event.step}` });
+export const frameOf = (event) => ({ source: `data:image/jpeg;base64,${event.partial_image_b64}`, words: `After step ${event.step}`, step: event.step });
 
 /** The frames of a picture that was painted before, from the events of its response; none where that is gone. */
 export async function framesOf(responseId, itemId) {

@@ -30,17 +30,18 @@ export async function* follow(responseId, signal) {
   }
 }
 
-/** A POST that is sent again until it is answered; `headers` make sure that it is done once. */
-export async function insist(path, body, headers, signal) {
+/** A POST that is sent again until it is answered; `headers` make sure that it is done once. `leaving` ends it at once,
+ * `givenUp` where it waits to be sent again: what is on its way may be done already. */
+export async function insist(path, body, headers, leaving, givenUp) {
   for (let wait = FIRST_PAUSE; ; wait = Math.min(2 * wait, LONGEST_PAUSE)) {
     try {
-      const answer = await send("POST", path, { body, headers, signal });
+      const answer = await send("POST", path, { body, headers, signal: leaving });
       notice("");
       return await answer.json();
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 0) throw error;
       notice(error.message);
-      await pause(wait, signal);
+      await pause(wait, AbortSignal.any([leaving, givenUp]));
     }
   }
 }

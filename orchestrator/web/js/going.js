@@ -4,6 +4,9 @@ const listeners = [];
 
 export const wanted = () => new URLSearchParams(location.search);
 
+/** The conversation that the address names; null where it names none, or what cannot be one. */
+export const wantedConversation = () => wanted().get("conversation")?.match(/^[\w-]+$/)?.[0] ?? null;
+
 /** Call back now on every change of the address. */
 export function ongo(listener) {
   listeners.push(listener);

@@ -1,6 +1,6 @@
 /** The card of a call to one of the model's other tools: exact text from a page, a closer look at a part of a picture. */
 
-import { announce, button, h } from "./dom.js";
+import { announce, button, copy, h } from "./dom.js";
 import { boxed, ReadPage } from "./page.js";
 
 const TITLES = { "diptych:read_text_call": "Reading", "diptych:look_closer_call": "Looking closer" };
@@ -37,8 +37,8 @@ export class HostedView {
     const count = output.lines.length;
     this.state.textContent = count ? `${count} ${count === 1 ? "line" : "lines"}, by ${output.engine}` : "There is no text in it.";
     if (!count) return;
-    const copy = button("Copy text", async () => { await navigator.clipboard.writeText(output.text); announce("The text is copied."); copy.textContent = "Copied"; });
-    this.body.replaceChildren(new ReadPage(link, output).element, h("div", { class: "row actions" }, copy));
+    const take = button("Copy text", async () => { await copy(output.text); announce("The text is copied."); take.textContent = "Copied"; });
+    this.body.replaceChildren(new ReadPage(link, output).element, h("div", { class: "row actions" }, take));
   }
 
   /** The part of the picture that was enlarged; the picture tells its own size. */

@@ -3,6 +3,7 @@
 import { pictureTokens } from "./attachments.js";
 import { button, h } from "./dom.js";
 import { svg } from "./page.js";
+import { NoiseSchedule } from "./schedule.js";
 
 /** Columns and rows of a grid of so many patches that fits a picture's shape best; null where none fits exactly. */
 export function gridOf(patches, aspect) {
@@ -53,11 +54,11 @@ export function seen(picture) {
   return h("figure", {}, shown, toggle, words);
 }
 
-/** The two systems behind a painted picture, side by side; `step` moves the mark on the painter's way. */
+/** The two systems behind a painted picture, side by side; `step` moves the mark on the noise schedule. */
 export class HowPainted {
   constructor() {
     this.wrote = h("code", {});
-    this.steps = svg("svg", { class: "steps", role: "img", viewBox: "0 0 100 12", preserveAspectRatio: "none" });
+    this.schedule = new NoiseSchedule();
     this.words = h("p", {});
     this.element = h("details", { class: "how" }, h("summary", {}, "How this works"),
       h("div", { class: "panels" },
@@ -65,21 +66,22 @@ export class HowPainted {
           h("p", {}, "It read your words and the pictures so far as tokens, and wrote this call. It never touches a pixel."), this.wrote),
         h("div", { class: "panel", role: "group", "aria-label": "The model that paints" }, h("h3", {}, "The other one paints"),
           h("p", {}, "It began with pure noise, which the seed decides, and takes some of it away at each step, towards what the prompt says. Guidance is how strongly it leans there."),
-          this.steps, this.words)));
+          this.schedule.element, this.words)));
   }
 
   call(name, values) {
     this.wrote.textContent = `${name}(${values.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(", ")})`;
   }
 
+  /** How much of the picture is noise before each step and after the last one. */
+  prepare(noise) {
+    this.schedule.set(noise);
+  }
+
   step(step, total) {
-    if (this.total !== total) {
-      this.total = total;
-      this.steps.replaceChildren(...Array.from({ length: total }, (_, at) =>
-        svg("rect", { x: (100 * at) / total, y: 0, width: Math.max(100 / total - 0.3, 0.3), height: 12 })));
-    }
-    [...this.steps.children].forEach((mark, at) => mark.classList.toggle("done", at < step));
-    this.steps.setAttribute("aria-label", `Step ${step} of ${total}`);
-    this.words.textContent = step < total ? `Step ${step} of ${total}: ${total - step} to go.` : `All ${total} steps are done; a decoder made pixels of it.`;
+    const left = this.schedule.mark(step);
+    this.words.textContent = step < total
+      ? `Step ${step} of ${total}${left && `: ${left}`}.`
+      : `All ${total} steps are done; a decoder made pixels of it.`;
   }
 }

@@ -1,14 +1,21 @@
-/** The API key: asked for once, where the server wants one, and kept by this browser. */
+/** The API key: asked for once, where the server wants one. It stays with this tab, or on the device if they say so. */
 
 import { button, h } from "./dom.js";
+import { forDevice, forTab } from "./storage.js";
 
 const NAME = "diptych.key";
 let asking = null;
 
-export const key = () => localStorage.getItem(NAME) ?? "";
+export const key = () => forTab.getItem(NAME) ?? forDevice.getItem(NAME) ?? "";
+
+function keep(value, remember) {
+  forgetKey();
+  (remember ? forDevice : forTab).setItem(NAME, value);
+}
 
 export function forgetKey() {
-  localStorage.removeItem(NAME);
+  forTab.removeItem(NAME);
+  forDevice.removeItem(NAME);
 }
 
 /** Ask, if the key is still the one that was `refused`. Resolves when another one is there. */
@@ -21,11 +28,13 @@ export async function askForKey(refused) {
 function ask(wrong) {
   return new Promise((resolve) => {
     const field = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true, "aria-describedby": "key-why" });
+    const remember = h("input", { type: "checkbox", id: "key-stays", checked: forDevice.getItem(NAME) !== null });
     const dialog = h("dialog", { "aria-labelledby": "key-title" },
-      h("form", { onsubmit: (event) => { event.preventDefault(); localStorage.setItem(NAME, field.value.trim()); dialog.close(); } },
+      h("form", { onsubmit: (event) => { event.preventDefault(); keep(field.value.trim(), remember.checked); dialog.close(); } },
         h("h2", { id: "key-title" }, "This Diptych asks for a key"),
-        h("p", { id: "key-why" }, wrong ? "That key is not one of this server's. Enter another one." : "It is what DIPTYCH_API_KEY was set to. This browser keeps it."),
-        h("p", { class: "row" }, h("label", { for: "key" }, "API key"), field, button("Use this key", null, { type: "submit", class: "primary" }))));
+        h("p", { id: "key-why" }, wrong ? "That key is not one of this server's. Enter another one." : "It is what DIPTYCH_API_KEY was set to. It is kept until this tab is closed."),
+        h("p", { class: "row" }, h("label", { for: "key" }, "API key"), field, button("Use this key", null, { type: "submit", class: "primary" })),
+        h("p", { class: "row" }, remember, h("label", { for: "key-stays" }, "Remember it on this device"))));
     dialog.addEventListener("cancel", (event) => event.preventDefault()); // nothing works without it
     dialog.addEventListener("close", () => { dialog.remove(); resolve(); });
     document.body.append(dialog);

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { invitation } from "./invitation.js";
 import { userTurn } from "./message.js";
 
-const NEAR = 80;
+const NEAR = 40; // pixels: a line that goes, and another one that comes in its place, is no scroll of theirs
 
 export class Log {
   /** `page(cursor)` gets a page of items from the server. */
@@ -19,11 +19,13 @@ export class Log {
     this.stays = true; // at the end, until somebody scrolls away from it
     this.element.addEventListener("scroll", () => { this.stays = this.isAtEnd(); }, { passive: true });
     this.placed = 0; // where toEnd went: whoever is above it scrolled, also where that event has not come yet
-    new ResizeObserver(() => { if (this.stays && this.element.scrollTop >= this.placed - 1) this.toEnd(); }).observe(this.turns);
+    const resized = new ResizeObserver(() => this.grew());
+    for (const one of [this.turns, this.element]) resized.observe(one);
     new IntersectionObserver(([seen]) => { if (seen.isIntersecting) this.goBack(); }, { root: this.element, rootMargin: "600px" }).observe(this.top);
   }
 
   invite(onchoice) {
+    this.stays = false;
     this.turns.append(invitation(onchoice));
   }
 
@@ -31,18 +33,23 @@ export class Log {
     this.turns.replaceChildren();
   }
 
-  /** Turns at the end. */
+  /** Turns at the end, of what is said here: it is gone to. */
   add(...elements) {
-    this.turns.append(...elements);
     this.stays = true;
-    this.toEnd();
+    this.append(elements);
+  }
+
+  /** Turns at the end: who reads further up is left there. */
+  append(elements) {
+    this.turns.append(...elements);
+    if (this.stays) this.toEnd();
   }
 
   /** What follows what is shown; at first the newest page. */
   async catchUp() {
     if (this.newest !== null) {
       const { data } = await this.page(`order=asc&after=${this.newest}`);
-      this.add(...this.made(data));
+      this.append(this.made(data));
       this.newest = data.at(-1)?.id ?? this.newest;
       return;
     }
@@ -84,6 +91,12 @@ export class Log {
       }
     }
     return turns;
+  }
+
+  /** Turns are drawn higher or lower than they were guessed to be, and answers grow. */
+  grew() {
+    const { scrollHeight, scrollTop, clientHeight } = this.element;
+    if (this.stays && scrollTop >= Math.min(this.placed, scrollHeight - clientHeight) - NEAR) this.toEnd();
   }
 
   isAtEnd() {

@@ -2,8 +2,9 @@
 
 import { get } from "./api.js";
 import { ConversationPage } from "./conversation.js";
-import { h, notice } from "./dom.js";
-import { go, ongo, wanted } from "./going.js";
+import { button, h, notice } from "./dom.js";
+import { go, ongo, wanted, wantedConversation } from "./going.js";
+import { forgetKey, key } from "./key.js";
 import { menu } from "./menu.js";
 import { onchange, tell } from "./others.js";
 import { QueuePage } from "./queue.js";
@@ -27,7 +28,7 @@ function open() {
     show(new QueuePage());
     return;
   }
-  const id = wanted().get("conversation");
+  const id = wantedConversation();
   if (page instanceof ConversationPage && id !== null && page.id === id) return; // it has just begun to exist
   show(new ConversationPage(id, { onmade: (made) => go(`?conversation=${made}`), onchange: changed, onlost: () => go("./") }));
 }
@@ -47,4 +48,5 @@ try {
 } catch (error) {
   notice(error.message);
 }
+if (key()) sidebar.foot.append(button("Forget the key", () => { forgetKey(); location.replace("./"); }, { class: "quiet" }));
 open();

@@ -16,7 +16,8 @@ export function markdown(text) {
   const fragment = DOMPurify.sanitize(marked.parse(text, { breaks: true }), ALLOWED);
   for (const picture of fragment.querySelectorAll("img")) keepOrName(picture);
   for (const link of fragment.querySelectorAll("a")) guard(link);
-  for (const block of fragment.querySelectorAll("pre")) block.tabIndex = 0; // scrolls by keyboard
+  for (const block of fragment.querySelectorAll("pre, table")) block.tabIndex = 0; // scrolls by keyboard
+  for (const block of fragment.querySelectorAll("p, li, h1, h2, h3, h4, h5, h6, blockquote, td, th")) block.dir = "auto";
   return fragment;
 }
 
@@ -24,6 +25,7 @@ function keepOrName(picture) {
   const own = ownPicture(picture.getAttribute("src") ?? "");
   if (own === null) picture.replaceWith(`[picture elsewhere: ${picture.alt}]`);
   else picture.src = own;
+  picture.alt ||= "A picture without a description";
 }
 
 function guard(link) {

@@ -4,6 +4,7 @@ import { ownPicture } from "./api.js";
 import { h, perFrame } from "./dom.js";
 import { seen } from "./how.js";
 import { markdown } from "./markdown.js";
+import { markQuotes } from "./quotes.js";
 
 /** A person's message from the parts of its item. */
 export function userTurn(content) {
@@ -13,7 +14,7 @@ export function userTurn(content) {
   const text = content.filter((part) => part.type === "input_text").map((part) => part.text).join("\n");
   return h("article", { class: "turn user", "aria-label": "You said" },
     pictures.length ? h("div", { class: "pictures" }, pictures) : null,
-    files, text ? h("p", {}, text) : null);
+    files, text ? h("p", { dir: "auto" }, text) : null);
 }
 
 /** A message of the model's. */
@@ -21,6 +22,7 @@ export class MessageView {
   constructor(item) {
     this.element = h("div", { class: "prose" });
     this.text = "";
+    this.annotations = [];
     this.draw = perFrame();
     this.finish(item);
   }
@@ -32,10 +34,12 @@ export class MessageView {
 
   finish(item) {
     this.text = item.content.map((part) => part.text).join("") || this.text;
+    this.annotations = item.content.flatMap((part) => part.annotations ?? []);
     this.show();
   }
 
   show() {
     this.element.replaceChildren(markdown(this.text));
+    markQuotes(this.element, this.text, this.annotations);
   }
 }

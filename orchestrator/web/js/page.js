@@ -12,11 +12,16 @@ export function svg(tag, attributes, ...children) {
   return element;
 }
 
-/** A picture of that size with boxes (left, top, right, bottom) drawn over it. */
-export function boxed(link, [width, height], boxes, words) {
+/** Boxes (left, top, right, bottom) to lay over a picture of that size. */
+export function boxesOver([width, height], boxes) {
   const shapes = boxes.map(([left, top, right, bottom]) =>
     svg("rect", { x: left, y: top, width: right - left, height: bottom - top }));
-  const over = svg("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...shapes);
+  return { shapes, over: svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...shapes) };
+}
+
+/** A picture of that size with boxes drawn over it. */
+export function boxed(link, [width, height], boxes, words) {
+  const { shapes, over } = boxesOver([width, height], boxes);
   const element = h("figure", { class: "boxed" }, h("img", { src: ownPicture(link), alt: words, width, height }), over);
   return { element, shapes };
 }

@@ -4,6 +4,7 @@ import { deeds } from "./deeds.js";
 import { announce, button, h, perFrame } from "./dom.js";
 import { Filmstrip, frameOf, framesOf } from "./filmstrip.js";
 import { HowPainted } from "./how.js";
+import { provenance } from "./provenance.js";
 
 const TITLES = { generate: "Painting", edit: "Changing a picture" };
 
@@ -22,7 +23,7 @@ export class PaintingView {
       h("figure", { class: "picture" }, this.blank, this.image, this.bar), this.facts);
     this.frames = [];
     this.draw = perFrame();
-    this.film = new Filmstrip(({ source, words }) => this.place(source, words));
+    this.film = new Filmstrip(({ source, words, step }) => { this.place(source, words); this.how.step(step, this.total); });
     this.below = h("div", {});
     this.how = new HowPainted();
     this.element.append(this.film.element, this.below, this.how.element);
@@ -45,6 +46,7 @@ export class PaintingView {
     const kind = event.type.replace("diptych:job_", "");
     if (kind === "queued") this.say(waiting(event));
     if (kind === "started") this.begin(event.attempt);
+    if (kind === "prepared") this.how.prepare(event.noise);
     if (kind === "progress") this.step(event.step, event.total);
     if (kind === "preview") this.preview(event);
     if (kind === "failed") this.say(event.error.message);
@@ -57,6 +59,7 @@ export class PaintingView {
 
   step(step, total) {
     this.bar.hidden = false;
+    this.total = total;
     this.bar.max = total;
     this.bar.value = step;
     this.how.step(step, total);
@@ -84,13 +87,22 @@ export class PaintingView {
       this.state.classList.add("error");
       return;
     }
-    const last = { source: `data:image/${item.output_format};base64,${item.result}`, words: item.revised_prompt };
+    this.schedule(item.diptych?.noise ?? []);
+    const last = { source: `data:image/${item.output_format};base64,${item.result}`, words: item.revised_prompt, step: this.total };
     this.place(last.source, last.words);
     this.say("Done");
-    if (item.diptych?.steps) this.how.step(item.diptych.steps, item.diptych.steps);
     this.below.replaceChildren(deeds(item));
     this.roll(last);
+    if (item.output_format === "png") this.element.append(provenance(item.result));
     this.facts.replaceChildren(...facts(item).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  }
+
+  /** Of a finished picture: its whole way. */
+  schedule(noise) {
+    if (noise.length < 2) return; // its text was set, not painted; or it is of before this was told
+    this.total = noise.length - 1;
+    this.how.prepare(noise);
+    this.how.step(this.total, this.total);
   }
 
   /** The filmstrip: of a picture that was just painted at once, of an older one when it is asked for. */

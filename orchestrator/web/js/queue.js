@@ -2,9 +2,11 @@
 
 import { get, post } from "./api.js";
 import { button, h, notice } from "./dom.js";
+import { History } from "./history.js";
+import { kindOf, row, seconds, table } from "./tables.js";
 
 const EVERY = 1000;
-const KINDS = { generate_image: "Painting", edit_image: "Changing a picture", read_text: "Reading" };
+const HISTORY_EVERY = 10_000;
 
 export class QueuePage {
   constructor() {
@@ -13,9 +15,12 @@ export class QueuePage {
     this.jobs = h("tbody", {});
     this.none = h("p", { class: "muted" }, "None of your jobs waits or runs.");
     this.rows = new Map();
+    this.history = new History();
+    this.looked = 0; // when the history was asked for last
     this.element = h("div", { class: "queue-page", tabindex: 0, role: "region", "aria-label": "Queue" },
       h("h2", {}, "Queue"),
       h("h3", { id: "jobs-title" }, "Your jobs"), this.none, table("jobs-title", ["Job", "State", "Waited or ran", "Done in about", "Stop"], this.jobs),
+      this.history.element,
       h("h3", { id: "queues-title" }, "Queues"), table("queues-title", ["Queue", "Waiting", "Running", "Longest wait", "A job takes", "A new one is done in"], this.queues),
       h("h3", { id: "workers-title" }, "Workers"), table("workers-title", ["Serves", "Model", "Device", "Process", "Runs", "Since"], this.workers));
   }
@@ -36,7 +41,8 @@ export class QueuePage {
     this.asking = true;
     try {
       const [queue, workers] = await Promise.all([get("queue"), get("workers")]);
-      this.showJobs(queue.jobs);
+      const ended = this.showJobs(queue.jobs);
+      if (ended || Date.now() - this.looked > HISTORY_EVERY) await this.lookBack();
       this.queues.replaceChildren(...queue.data.map((one) =>
         row([one.queue, one.waiting, `${one.running} of ${one.slots}`, seconds(one.oldest_s), seconds(one.run_s), one.workers ? seconds(one.eta_s) : "nobody works"])));
       this.workers.replaceChildren(...workers.data.map((one) =>
@@ -49,15 +55,21 @@ export class QueuePage {
     }
   }
 
-  /** Rows stay what they are while their job is open, so that a button keeps the focus. */
+  async lookBack() {
+    this.looked = Date.now();
+    await this.history.refresh();
+  }
+
+  /** Whether any has ended since. Rows stay what they are while their job is open, so that a button keeps the focus. */
   showJobs(jobs) {
     this.none.hidden = jobs.length > 0;
     this.jobs.closest("table").hidden = jobs.length === 0;
     const open = new Set(jobs.map((job) => job.id));
-    for (const [id, old] of this.rows) if (!open.has(id)) { old.remove(); this.rows.delete(id); }
+    const ended = [...this.rows.keys()].filter((id) => !open.has(id));
+    for (const id of ended) { this.rows.get(id).remove(); this.rows.delete(id); }
     for (const job of jobs) {
       if (!this.rows.has(job.id)) {
-        const made = row([KINDS[job.kind] ?? job.kind, "", "", "", button("Stop", () => this.stop(job.id), { "aria-label": `Stop ${KINDS[job.kind]} ${job.id}` })]);
+        const made = row([kindOf(job.kind), "", "", "", button("Stop", () => this.stop(job.id), { "aria-label": `Stop ${kindOf(job.kind)} ${job.id}` })]);
         this.rows.set(job.id, made);
         this.jobs.append(made);
       }
@@ -66,6 +78,7 @@ export class QueuePage {
       since.textContent = seconds(Date.now() / 1000 - job.created_at);
       eta.textContent = seconds(job.eta_s);
     }
+    return ended.length > 0;
   }
 
   async stop(id) {
@@ -81,18 +94,4 @@ export class QueuePage {
 function progress(job) {
   const again = job.attempt > 1 ? `, attempt ${job.attempt}` : "";
   return (job.total ? `Step ${job.step} of ${job.total}` : "Running") + again;
-}
-
-function table(title, names, body) {
-  return h("div", { class: "wide" }, h("table", { "aria-labelledby": title },
-    h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))), body));
-}
-
-function row(values) {
-  return h("tr", {}, values.map((value) => h("td", {}, value instanceof Node ? value : String(value ?? "–"))));
-}
-
-function seconds(value) {
-  if (value === null || value === undefined) return "–";
-  return value < 10 ? `${value.toFixed(1)} s` : value < 120 ? `${Math.round(value)} s` : `${Math.round(value / 60)} min`;
 }

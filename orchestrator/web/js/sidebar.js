@@ -3,7 +3,7 @@
 import { get, json, post } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { button, h, notice } from "./dom.js";
-import { go, wanted } from "./going.js";
+import { go, wantedConversation } from "./going.js";
 import { tell } from "./others.js";
 
 const PAGE = 30;
@@ -13,9 +13,9 @@ export class Sidebar {
     this.element = element;
     this.shown = PAGE;
     this.renaming = null;
-    this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search conversations", oninput: () => this.searchSoon() });
+    this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search conversations", maxlength: 200, oninput: () => this.searchSoon() });
     this.list = h("ul", { "aria-label": "Conversations" });
-    this.more = button("Older ones", () => { this.shown = Math.min(this.shown + PAGE, 100); this.refresh(); }, { class: "quiet", hidden: true });
+    this.more = button("Older ones", () => { this.shown += PAGE; this.refresh(); }, { class: "quiet", hidden: true });
     this.none = h("p", { class: "muted", hidden: true });
     this.foot = h("div", { class: "foot" });
     element.append(h("a", { class: "button", href: "./", "data-go": true }, "New conversation"), this.search, this.list, this.none, this.more, this.foot);
@@ -30,15 +30,27 @@ export class Sidebar {
     if (this.renaming) return;
     const query = this.search.value.trim();
     try {
-      const { data, has_more: more } = await get(`conversations?limit=${this.shown}&query=${encodeURIComponent(query)}`);
-      if (query === this.search.value.trim() && !this.renaming) this.show(data, more && this.shown < 100);
+      const { entries, more } = await this.listed(query);
+      if (query === this.search.value.trim() && !this.renaming) this.show(entries, more);
     } catch (error) {
       notice(error.message);
     }
   }
 
+  /** As many of the newest as are shown. */
+  async listed(query) {
+    const entries = [];
+    while (true) {
+      const after = entries.length ? `&after=${entries.at(-1).id}` : "";
+      const limit = Math.min(this.shown - entries.length, 100);
+      const { data, has_more: more } = await get(`conversations?limit=${limit}&query=${encodeURIComponent(query)}${after}`);
+      entries.push(...data);
+      if (!more || entries.length >= this.shown) return { entries, more };
+    }
+  }
+
   show(entries, more) {
-    const told = JSON.stringify([entries.map(({ id, title, running_response_id: runs }) => [id, title, runs]), wanted().get("conversation")]);
+    const told = JSON.stringify([entries.map(({ id, title, running_response_id: runs }) => [id, title, runs]), wantedConversation()]);
     this.more.hidden = !more;
     this.none.hidden = entries.length > 0;
     this.none.textContent = this.search.value ? "Nothing like that was said." : "What you talk about stands here.";
@@ -51,12 +63,13 @@ export class Sidebar {
 
   row(entry) {
     const title = entry.title ?? "Nothing said yet";
-    const current = wanted().get("conversation") === entry.id;
+    const current = wantedConversation() === entry.id;
     const row = h("li", { "aria-current": current ? "page" : null },
-      h("a", { href: `?conversation=${entry.id}`, "data-go": true, "data-mark": entry.id, title }, title),
+      h("a", { href: `?conversation=${entry.id}`, "data-go": true, "data-mark": entry.id, dir: "auto", title }, title),
       entry.running_response_id ? h("span", { class: "runs", role: "img", "aria-label": "An answer is being given" }) : null,
-      button("✎", () => this.rename(entry, row, title), { class: "quiet", "aria-label": `Rename ${title}`, title: "Rename", "data-mark": `rename-${entry.id}` }),
-      button("✕", () => this.remove(entry, title), { class: "quiet", "aria-label": `Delete ${title}`, title: "Delete", "data-mark": `delete-${entry.id}` }));
+      h("span", { class: "row" },
+        button("✎", () => this.rename(entry, row, title), { class: "quiet", "aria-label": `Rename ${title}`, title: "Rename", "data-mark": `rename-${entry.id}` }),
+        button("✕", () => this.remove(entry, title), { class: "quiet", "aria-label": `Delete ${title}`, title: "Delete", "data-mark": `delete-${entry.id}` })));
     return row;
   }
 
@@ -78,7 +91,7 @@ export class Sidebar {
     if (!(await confirmed(`Delete “${title}” with all that was said and painted in it?`, "Delete it"))) return;
     if (entry.running_response_id) await this.attempt(post(`responses/${entry.running_response_id}/cancel`));
     await this.attempt(json("DELETE", `conversations/${entry.id}`));
-    if (wanted().get("conversation") === entry.id) go("./");
+    if (wantedConversation() === entry.id) go("./");
     await this.refresh();
   }
 

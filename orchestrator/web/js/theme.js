@@ -1,6 +1,7 @@
 /** Light, dark, or as the system has it; this browser keeps the choice. */
 
 import { button } from "./dom.js";
+import { forDevice } from "./storage.js";
 
 const NAME = "diptych.theme";
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
@@ -12,14 +13,14 @@ function apply(theme) {
 }
 
 export function themeButton() {
-  let theme = localStorage.getItem(NAME) ?? "auto";
+  let theme = forDevice.getItem(NAME) ?? "auto";
   const turn = button(LABELS[theme], () => {
     theme = NEXT[theme];
-    localStorage.setItem(NAME, theme);
+    forDevice.setItem(NAME, theme);
     turn.textContent = LABELS[theme];
     apply(theme);
   }, { class: "quiet" });
   return turn;
 }
 
-apply(localStorage.getItem(NAME) ?? "auto");
+apply(forDevice.getItem(NAME) ?? "auto");

@@ -94,6 +94,15 @@ def test_an_edit_begins_in_the_middle_as_the_scheduler_does(name: str) -> None:
     torch.testing.assert_close(ours(schedule, x), walked(scheduler, 10, 6, x), atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_the_share_of_noise_falls_from_all_to_none(name: str) -> None:
+    shares = Sampler(KINDS[name]).schedule(10, 1.0, 64).noise_shares
+    assert len(shares) == 11
+    assert shares[0] > 0.98
+    assert shares[-1] == 0
+    assert sorted(shares, reverse=True) == list(shares)
+
+
 def test_a_path_that_depends_on_the_picture_is_shifted_as_flux_shifts_it() -> None:
     scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
     schedule = Sampler(scheduler, even_sigmas=True).schedule(4, 1.0, 1024)

@@ -9,10 +9,20 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
 TEXT_WIDTH = 32
 TOKENS = 16
+T5_WIDTH = 64
+T5_TOKENS = 24
 
 
 def tokenizer(folder: Path) -> CLIPTokenizer:
@@ -43,6 +53,18 @@ def projecting_tower(vocabulary: int) -> CLIPTextModelWithProjection:
     config = text_tower(vocabulary).config
     config.projection_dim = TEXT_WIDTH
     return CLIPTextModelWithProjection(config).eval()
+
+
+def t5_tokenizer() -> T5Tokenizer:
+    """A Unigram tokenizer of single letters, as T5's are of pieces of words."""
+    letters = [chr(code) for code in range(33, 127)]
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in letters)]
+    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_TOKENS)
+
+
+def t5_tower(vocabulary: int) -> T5EncoderModel:
+    sizes: dict[str, Any] = {"d_model": T5_WIDTH, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+    return T5EncoderModel(T5Config(vocab_size=vocabulary, **sizes)).eval()
 
 
 def stable_diffusion_networks() -> dict[str, Any]:

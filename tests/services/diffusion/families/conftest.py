@@ -16,30 +16,18 @@ from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import S
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
-from transformers import (
-    T5Config,
-    T5EncoderModel,
-    T5Tokenizer,
-)
 
 from services.diffusion.loading import LoadedPainter, load
 from services.diffusion.settings import DiffusionSettings
-from tests.services.diffusion.tiny import TEXT_WIDTH, projecting_tower, text_tower, tokenizer
-
-T5_WIDTH = 64
-T5_TOKENS = 24
-
-
-def t5_tokenizer() -> T5Tokenizer:
-    """A Unigram tokenizer of single letters, as T5's are of pieces of words."""
-    letters = [chr(code) for code in range(33, 127)]
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in letters)]
-    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_TOKENS)
-
-
-def t5_tower(vocabulary: int) -> T5EncoderModel:
-    sizes: dict[str, Any] = {"d_model": T5_WIDTH, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 4}
-    return T5EncoderModel(T5Config(vocab_size=vocabulary, **sizes)).eval()
+from tests.services.diffusion.tiny import (
+    T5_WIDTH,
+    TEXT_WIDTH,
+    projecting_tower,
+    t5_tokenizer,
+    t5_tower,
+    text_tower,
+    tokenizer,
+)
 
 
 def autoencoder(channels: int) -> AutoencoderKL:

@@ -6,8 +6,8 @@ from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from torch import Tensor
 
 from services.diffusion.families.flux import positions
-from tests.services.diffusion.families.conftest import T5_TOKENS
 from tests.services.diffusion.families.loop import denoised, noise
+from tests.services.diffusion.tiny import T5_TOKENS
 
 PROMPT = "an orange cat"
 

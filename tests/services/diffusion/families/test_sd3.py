@@ -11,8 +11,8 @@ from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import S
 from services.diffusion.folder import FolderRefused
 from services.diffusion.loading import load
 from services.diffusion.settings import DiffusionSettings
-from tests.services.diffusion.families.conftest import T5_TOKENS
 from tests.services.diffusion.families.loop import denoised, noise
+from tests.services.diffusion.tiny import T5_TOKENS
 
 PROMPT = "an orange cat"
 
