@@ -1,11 +1,13 @@
 """`python -m bench.reading`: how well and how fast pages are read: ours, RapidOCR as it comes, tesseract.
 
 The same pages for all, one page after the other in turn, on as many threads each, in one run. An error is an edit
-distance per character, blanks made single; reading order counts. tesseract takes part where it is installed.
+distance per character, blanks made single; reading order counts. tesseract takes part where it is installed. Each
+class is kept when it is done: a run of the same commit that was cut off goes on with the next one.
 """
 
 import argparse
 import io
+import json
 import logging
 import os
 import re
@@ -13,21 +15,24 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from bench.reading_pages import Page, fonts, pages
-from bench.report import publish
-from services.ocr.reader import Reader, ReadingProgress
+from bench.reading_pages import KINDS, Page, fonts, pages
+from bench.report import commit, publish
+from services.ocr.reader import LineRead, Reader
 from services.ocr.settings import OcrSettings
+from shared.text_jobs import TextRead
 
 THREADS = 2
 OURS, RAPID, TESSERACT = "ours", "RapidOCR", "tesseract"
 QUICK = 2
+UNFINISHED = Path("runs/reading-unfinished.json")
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,9 @@ def ours() -> Callable[[bytes], Read]:
     def read(png: bytes) -> Read:
         started, first, text = time.perf_counter(), None, ""
         for happening in reader.read(png):
-            if not isinstance(happening, ReadingProgress):
+            if isinstance(happening, TextRead):
                 text = happening.text
-            elif happening.line is not None and first is None:
+            elif isinstance(happening, LineRead) and first is None:
                 first = time.perf_counter() - started
         return Read(text, time.perf_counter() - started, first)
 
@@ -116,8 +121,9 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def measure(engines: dict[str, Callable[[bytes], Read]], sheets: list[Page]) -> dict[str, dict[str, Tally]]:
-    tallies: dict[str, dict[str, Tally]] = {}
+def measure(engines: dict[str, Callable[[bytes], Read]], sheets: list[Page]) -> dict[str, Tally]:
+    """All engines on the pages of one class, each beginning in its turn."""
+    tallies = {name: Tally() for name in engines}
     names = list(engines)
     for number, page in enumerate(sheets):
         out = io.BytesIO()
@@ -126,13 +132,35 @@ def measure(engines: dict[str, Callable[[bytes], Read]], sheets: list[Page]) -> 
         for place in range(len(names)):
             name = names[(number + place) % len(names)]
             read = engines[name](out.getvalue())
-            tally = tallies.setdefault(page.kind, {}).setdefault(name, Tally())
+            tally = tallies[name]
             tally.errors += edit_distance(wanted, plain(read.text))
             tally.characters += len(wanted)
             tally.seconds.append(read.seconds)
             if read.first_s is not None:
                 tally.first.append(read.first_s / read.seconds)
     return tallies
+
+
+class Kept:
+    """The classes that are done, in a file, so that a run that was cut off goes on where it was."""
+
+    def __init__(self, conditions: dict[str, Any]) -> None:
+        self._conditions = conditions
+        self.classes: dict[str, dict[str, Tally]] = {}
+        if UNFINISHED.exists():
+            kept = json.loads(UNFINISHED.read_text())
+            if kept["conditions"] == conditions:
+                self.classes = {k: {n: Tally(**t) for n, t in by.items()} for k, by in kept["classes"].items()}
+
+    def add(self, kind: str, tallies: dict[str, Tally]) -> None:
+        self.classes[kind] = tallies
+        kept = {k: {n: asdict(t) for n, t in by.items()} for k, by in self.classes.items()}
+        UNFINISHED.parent.mkdir(exist_ok=True)
+        UNFINISHED.write_text(json.dumps({"conditions": self._conditions, "classes": kept}))
+
+    @staticmethod
+    def forget() -> None:
+        UNFINISHED.unlink(missing_ok=True)
 
 
 def row_of(kind: str, by: dict[str, Tally]) -> dict[str, Any]:
@@ -152,15 +180,21 @@ def main() -> None:
     engines = {OURS: ours(), RAPID: rapidocr()}
     if shutil.which("tesseract"):
         engines[TESSERACT] = tesseract()
-    sheets = pages(QUICK if given.quick else given.pages)
+    count = QUICK if given.quick else given.pages
+    sheets = pages(count)
     measure(engines, sheets[:1])  # each once before time is taken
-    tallies = measure(engines, sheets)
+    kept = Kept({"pages": count, "engines": sorted(engines), "fonts": sorted(fonts()), "commit": commit()})
+    for kind in KINDS:
+        if kind not in kept.classes:
+            kept.add(kind, measure(engines, [page for page in sheets if page.kind == kind]))
+            print(row_of(kind, kept.classes[kind]), flush=True)
+    tallies = {kind: kept.classes[kind] for kind in KINDS}
     rows = [row_of(kind, by) for kind, by in tallies.items()]
     seconds = {name: sum(sum(by[name].seconds) for by in tallies.values()) for name in engines}
     figures = {
         "threads": THREADS,
         "fonts": len(fonts()),
-        "pages_each": len(sheets) // len(tallies),
+        "pages_each": count,
         "times_rapidocr": round(seconds[RAPID] / seconds[OURS], 2),
         "times_rapidocr_least": min(row["times RapidOCR"] for row in rows),
         "first_line_percent": round(100 * median(f for by in tallies.values() for f in by[OURS].first), 1),
@@ -168,6 +202,7 @@ def main() -> None:
         "error_percent": {kind: {n: round(t.error_percent, 2) for n, t in by.items()} for kind, by in tallies.items()},
     }
     publish("reading-quick" if given.quick else "reading", figures, rows)
+    kept.forget()
 
 
 if __name__ == "__main__":

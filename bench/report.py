@@ -38,7 +38,7 @@ def publish(name: str, figures: Mapping[str, Any], rows: Sequence[Mapping[str, A
         "name": name,
         "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": " ".join(["python", "-m", _module(), *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": machine(gpu),
         "figures": dict(figures),
         "rows": [dict(row) for row in rows],
@@ -67,7 +67,8 @@ def _module() -> str:
     return spec.name.removesuffix(".__main__") if spec else sys.argv[0]
 
 
-def _commit() -> str:
+def commit() -> str:
+    """What is measured."""
     answer = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=RESULTS.parent, capture_output=True, text=True, check=False
     )

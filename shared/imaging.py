@@ -14,6 +14,7 @@ import re
 import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from PIL import Image
 from shared.errors import DiptychError, InvalidFile, InvalidImage, RemoteImageRefused
 from shared.imaging_limits import FILE_MESSAGES, MAX_BYTES, MAX_PDF_BYTES, MESSAGES, PDF, PICTURE
 
+LAYER_CHUNK = b"laYR"
+"""As the child names it, which is never imported."""
+MAX_LAYER_BYTES = 16 * 1024 * 1024
 CHILD = Path(__file__).with_name("imaging_child.py")
 MAGIC = {
     "image/png": re.compile(rb"^\x89PNG\r\n\x1a\n"),
@@ -166,6 +170,14 @@ def size_of(png: bytes) -> tuple[int, int]:
 def open_own(png: bytes) -> Image.Image:
     """Open a picture that this house encoded itself (an artifact). Not for anything that came from outside."""
     return _open(png).convert("RGB")
+
+
+def layer_of(png: bytes) -> bytes | None:
+    """The words of a PDF's page as shared/imaging_child.py wrote them beside its pixels, as JSON; None: it has none."""
+    image = Image.open(io.BytesIO(png), formats=("PNG",))  # the chunk comes before the pixels, which are left alone
+    chunks: list[tuple[bytes, bytes]] = getattr(image, "private_chunks", [])
+    layers = [chunk[1] for chunk in chunks if chunk[0] == LAYER_CHUNK]
+    return zlib.decompressobj().decompress(layers[0], MAX_LAYER_BYTES) if layers else None
 
 
 def open_mask(png: bytes) -> Image.Image:

@@ -4,7 +4,7 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_PDF_BYTES = 32 * 1024 * 1024
 PICTURE = {
     "max_pixels": 40_000_000,
-    "max_side": 16_384,
+    "max_side": 24_576,
     "min_side": 8,
     "max_aspect": 20,
     "memory_bytes": 1 << 30,
@@ -16,6 +16,7 @@ PDF = {
     "page_dpi": 150,  # 10-point print has capitals 15 pixels high: enough for OCR
     "page_side": 2048,
     "page_pixels": 4_000_000,
+    "max_characters": 50_000,  # of a page's own text; a full newspaper page has fewer
     "min_side": 8,
     "max_aspect": 20,
     "memory_bytes": 1 << 30,
@@ -24,7 +25,7 @@ PDF = {
 }
 MESSAGES = {
     "invalid_image": "The image could not be decoded. Send an undamaged PNG, JPEG, WebP or GIF.",
-    "image_too_large": "The image has too many pixels: at most 40 megapixels and 16384 on a side. Scale it down.",
+    "image_too_large": "The image has too many pixels: at most 40 megapixels and 24576 on a side. Scale it down.",
     "image_too_small": "The image is too small: each side must have at least 8 pixels.",
     "invalid_image_aspect": "The image is too long and thin: one side may be at most 20 times the other. Crop it.",
     "image_file_too_large": "The image file is larger than 20 MiB. Compress it or scale it down.",

@@ -127,6 +127,11 @@ def as_markdown(read: TextRead) -> str:
     return "\n".join(blocks).strip("\n")
 
 
+def tables_as_markdown(read: TextRead) -> list[str]:
+    """Each table alone."""
+    return ["\n".join(table_lines(table)) for table in tables_of(read)]
+
+
 def table_lines(table: Table) -> Iterator[str]:
     """A table in Markdown, its first row as the head."""
     for number, row in enumerate(table.rows):

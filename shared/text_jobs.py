@@ -43,6 +43,10 @@ class TextLine(Frozen):
     confidence: float
     """The recogniser's mean probability per character, 0 to 1."""
     words: tuple[TextWord, ...] = ()
+    script: str = ""
+    """Of most of its letters: Latin, Greek, Han, Japanese, …; empty where it has none."""
+    source: Literal["ocr", "layer"] = "ocr"
+    """`layer`: the text of a PDF's page itself, with confidence 1."""
 
     @property
     def unsure(self) -> bool:

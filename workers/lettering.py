@@ -104,7 +104,7 @@ def kept(store: ArtifactStore, work: ComposeText, name: str) -> TextComposed | N
 
 def checked(reader: Reader, wanted: str, composed: Composed) -> Tried:
     """Read the words where they were set; not where the reader does not know all of their characters."""
-    if not set("".join(plain(wanted).split())) <= set(reader.models.characters):
+    if not set("".join(plain(wanted).split())) <= reader.models.characters:
         return Tried(composed, None, None, clear=True)
     read = read_there(reader, composed.picture, composed.lettering)
     exact = same(wanted, read)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 
 from services.ocr.inspection import inspect
-from services.ocr.reader import Reader, ReadingProgress
+from services.ocr.reader import LineRead, Reader, ReadingProgress
 from services.ocr.settings import OcrSettings
 from shared.artifacts import ArtifactStore, DirectoryArtifactStore
 from shared.events import JobLine, JobProgress
@@ -35,11 +35,11 @@ def read_text(reader: Reader, store: ArtifactStore) -> Perform:
             yield read.model_copy(update={"seconds": time.perf_counter() - started})
             return
         for happening in reader.read(store.get(work.artifact), work.box):
-            if isinstance(happening, ReadingProgress):
-                step = happening.step
-                yield JobProgress(job_id=job.id, attempt=job.attempt, step=step, total=happening.total)
-                if happening.line is not None:
-                    yield JobLine(job_id=job.id, attempt=job.attempt, step=step, line=happening.line)
+            if isinstance(happening, LineRead):
+                step = 1 + happening.number  # the search for text is the first
+                yield JobLine(job_id=job.id, attempt=job.attempt, step=step, line=happening.line)
+            elif isinstance(happening, ReadingProgress):
+                yield JobProgress(job_id=job.id, attempt=job.attempt, step=happening.step, total=happening.total)
             else:
                 if happening.complete:
                     store.derive(work.artifact, name, happening.model_dump_json().encode())

@@ -46,7 +46,7 @@ class EndedJobList(BaseModel):
     has_more: bool
 
 
-async def _own(job_id: str, services: Services, owner: str) -> Job:
+async def own_job(job_id: str, services: Services, owner: str) -> Job:
     """The job, if it is the asker's own. Raises NotFound, for other people's too."""
     job = await asyncio.to_thread(services.ledger.get, job_id)
     if job.owner != owner:
@@ -88,13 +88,13 @@ async def list_jobs(
 @router.get("/v1/jobs/{job_id}")
 async def get_job(job_id: str, services: ServicesDep, owner: OwnerDep) -> JobObject:
     """A job: its input, state, attempts and result."""
-    return _shown(await _own(job_id, services, owner), services)
+    return _shown(await own_job(job_id, services, owner), services)
 
 
 @router.post("/v1/jobs/{job_id}/cancel")
 async def cancel_job(job_id: str, services: ServicesDep, owner: OwnerDep) -> JobObject:
     """Stop a job: at once if it waits, at its next step if it runs."""
-    job = await _own(job_id, services, owner)
+    job = await own_job(job_id, services, owner)
     if job.status.final:
         raise Conflict(f"The job has ended already: it is {job.status}.")
     return _shown(await asyncio.to_thread(services.ledger.cancel, job_id), services)

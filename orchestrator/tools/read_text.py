@@ -8,6 +8,7 @@ from pydantic import Field
 from orchestrator.conversation import Conversation
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, schema_with_images
 from shared.events import JobEvent, JobFinished
+from shared.reading_forms import tables_as_markdown
 from shared.text_jobs import ReadText, TextRead
 
 NO_TEXT = "No text was found in the picture."
@@ -56,6 +57,11 @@ class ReadTextTool:
             "confidence": round(mean, 3),
             "content": numbered[: context.result_chars],
         }
+        tables = tables_as_markdown(read)
+        if tables and len(numbered) + sum(map(len, tables)) <= context.result_chars:
+            # Beside the lines, not in their place: the embedded VLM, which finds the right line in 97 % of the cases
+            # (93 % with this), finds it in 57 % among rows.
+            told["tables"] = tables
         cut = CUT_OFF if len(numbered) > context.result_chars else ""
         if note := " ".join(filter(None, [read.note, cut])):
             told["note"] = note

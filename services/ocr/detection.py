@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ocr.layout import Box
 from services.ocr.loading import Floats, Network, Pixels, normalised
 
 Quads = NDArray[np.float32]
@@ -47,14 +48,20 @@ MAX_BOXES = 3000
 """Of one look, the largest. A full newspaper page has fewer lines; noise has more."""
 
 
-def find_boxes(detector: Network, image: Pixels, max_pixels: int) -> Quads:
+def first_scale(image: Pixels, max_pixels: int) -> float:
+    """At which the first look sees a picture, so that it takes in `max_pixels` at most."""
+    height, width = image.shape[:2]
+    return min(1.0, (max_pixels / (height * width)) ** 0.5)
+
+
+def find_boxes(detector: Network, image: Pixels, max_pixels: int, first: Quads | None = None) -> Quads:
     """The boxes of all pieces of text, in no order worth using. None found: an array of no boxes.
 
-    The first look takes in up to `max_pixels`.
+    The first look takes in up to `max_pixels`; `first` is what it found, where it was taken already.
     """
     height, width = image.shape[:2]
-    scale = min(1.0, (max_pixels / (height * width)) ** 0.5)
-    quads = look(detector, image, scale)
+    scale = first_scale(image, max_pixels)
+    quads = look(detector, image, scale) if first is None else first
     enlarged = min(WANTED_SIDE / min(height, width), MAX_ENLARGEMENT)
     if enlarged > 1 and (len(quads) == 0 or np.median(heights(quads)) < EASY):
         return look(detector, image, min(enlarged, (max_pixels / (height * width)) ** 0.5))
@@ -140,6 +147,13 @@ def with_margin(image: Pixels) -> Any:
     colour = colours[counts.argmax()].tolist()
     bottom, right = (MARGIN + -(side + 2 * MARGIN) % GRID for side in image.shape[:2])
     return cv2.copyMakeBorder(image, MARGIN, bottom, MARGIN, right, cv2.BORDER_CONSTANT, value=colour)
+
+
+def bounds(quad: Quads, index: int = 0) -> Box:
+    """The upright rectangle around a four-cornered box."""
+    left, top = quad.min(axis=0).tolist()
+    right, bottom = quad.max(axis=0).tolist()
+    return Box(left, top, right, bottom, index)
 
 
 def heights(quads: Quads) -> Floats:

@@ -68,7 +68,7 @@ def lines_among(models: OcrModels, image: Pixels, quads: Quads) -> list[tuple[fl
 
 
 def is_word(models: OcrModels, cut: Pixels) -> bool:
-    reading = recognise(models, cut)
+    reading = recognise(models.recogniser, cut)
     return reading.confidence >= CONFIDENCE and len("".join(reading.text.split())) >= CHARACTERS
 
 

@@ -5,30 +5,27 @@ queue and no artifact store.
 """
 
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from services.ocr.detection import Quads, find_boxes
+from services.ocr.contrast import plainer
+from services.ocr.detection import Quads, bounds, find_boxes, first_scale, look
+from services.ocr.layer import Given, Layer, believed, parsed
 from services.ocr.layout import Box, reading_order
+from services.ocr.line_reading import Line, LineReader
 from services.ocr.loading import OcrModels, Pixels, load
-from services.ocr.pose import Pose, crop, find_pose, part, straightened
-from services.ocr.recognition import Reading, join, recognise
+from services.ocr.opening import Opening, find_opening, top_of
+from services.ocr.pose import UPRIGHT, Pose, crop, find_pose, lies_on_its_side, straightened
+from services.ocr.recognition import Reading
+from services.ocr.scripts import scripts_in
 from services.ocr.settings import OcrSettings
-from shared.imaging import open_own
+from services.ocr.telling import LeftOut, Piece, engine_of, note_of, text_line
+from shared.imaging import layer_of, open_own
 from shared.jobs import Box as Region
 from shared.jobs import check_box
-from shared.text_jobs import UNSURE, TextLine, TextRead, TextWord
-
-AHEAD = 2
-"""Lines per thread that are begun before those ahead of them are done."""
-DOUBTFUL = 0.8
-"""Confidence below which a box that is not wide is read in other directions too: a digit stands taller than wide."""
-NARROW = 2.0
-"""Width in heights of such a box."""
+from shared.text_jobs import TextLine, TextRead
 
 
 @dataclass(frozen=True)
@@ -37,16 +34,28 @@ class ReadingProgress:
 
     step: int
     total: int
-    line: TextLine | None = None
-    """What was read in it; None where it was no text after all."""
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A box that was read: its corners in pixels of the picture, beginning where the text begins."""
+class LineRead:
+    """A line was read; `number` is its place among those that were found, from 1."""
 
-    quad: Quads
-    reading: Reading
+    number: int
+    line: TextLine
+
+
+@dataclass
+class Page:
+    """A picture, or a region of one, and what is known of it by and by."""
+
+    image: Pixels
+    layer: Layer | None
+    """The text that it brings along."""
+    opening: Opening | None = None
+    pose: Pose = UPRIGHT
+    lines: list[Line] = field(default_factory=list)
+    """Those after the opening, in reading order."""
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 class Reader:
@@ -55,7 +64,8 @@ class Reader:
     def __init__(self, models: OcrModels, settings: OcrSettings) -> None:
         self.models = models
         self.settings = settings
-        self._pool = ThreadPoolExecutor(settings.ocr_threads, thread_name_prefix="recognise")
+        self.line_reader = LineReader(models, settings.ocr_threads)
+        self.scripts = scripts_in(models.characters)
 
     @classmethod
     def from_settings(cls, settings: OcrSettings) -> "Reader":
@@ -67,90 +77,104 @@ class Reader:
         settings = self.settings
         return f"{self.models.name}, {settings.ocr_min_confidence:g}, {settings.ocr_detect_pixels}"
 
-    def read(self, png: bytes, region: Region | None = None) -> Iterator[ReadingProgress | TextRead]:
+    def read(self, png: bytes, region: Region | None = None) -> Iterator[ReadingProgress | LineRead | TextRead]:
         """Read a picture of our own making (a PNG from the artifact store), or what lies in a region of it.
 
-        Yields a ReadingProgress after the search and after each line, at last the TextRead; boxes are in pixels of
-        the whole picture. Where something is left out or nothing is found, its note says why. Raises InvalidRequest
-        where the region does not lie within the picture.
+        Yields each LineRead, the first often before the rest has been searched; a ReadingProgress after the search and
+        after each line; at last the TextRead. Boxes are in pixels of the whole picture. Where something is left out or
+        nothing is found, its note says why. Raises InvalidRequest where the region does not lie within the picture.
         """
         started = time.perf_counter()
         opened = open_own(png)
         if region is not None:
             check_box(region, opened.size)
-        image: Pixels = np.asarray(opened.crop(region) if region else opened)[:, :, ::-1].copy()
-        corner = np.array(region[:2] if region else (0, 0), np.float32)
-        quads = find_boxes(self.models.detector, image, self.settings.ocr_detect_pixels)
-        pose = find_pose(image, quads, self._confidences)
-        order = lines_of(quads, pose, image)
-        quads = pose.cornered(quads)
-        yield ReadingProgress(1, len(order) + 1)
-        found: list[TextLine] = []
-        dropped = unread = 0
-        for step, pieces in enumerate(self._read_ahead(image, quads, order, started), start=2):
-            if pieces is None:
-                unread += 1
-                continue
-            kept = [piece for piece in pieces if self._is_text(piece.reading)]
-            dropped += len(pieces) - len(kept)
-            line = text_line(kept, corner) if kept else None
-            found += [line] if line else []
-            yield ReadingProgress(step, len(order) + 1, line)
-        width, height = opened.size
+        box = region or (0, 0, *opened.size)
+        corner = np.array(box[:2], np.float32)
+        image = plainer(np.asarray(opened.crop(box))[:, :, ::-1].copy())
+        page = Page(image, parsed(layer_of(png), box))
+        seen = None if page.layer else self._look_at_top(page)
+        found = [text_line(page.opening.pieces, corner)] if page.opening else []
+        yield from (LineRead(1, line) for line in found)
+        self._lay_out(page, seen)
+        total = 1 + len(found) + len(page.lines)
+        yield ReadingProgress(1 + len(found), total)
+        until = started + self.settings.ocr_page_s
+        for number, pieces in enumerate(self._read_lines(page, until), start=1 + len(found)):
+            if line := self._told(page, pieces, corner):
+                found.append(line)
+                yield LineRead(number, line)
+            yield ReadingProgress(1 + number, total)
         yield TextRead(
             lines=tuple(found),
-            width=width,
-            height=height,
-            engine=self.models.name,
+            width=opened.width,
+            height=opened.height,
+            engine=engine_of(found, self.models.name),
             seconds=time.perf_counter() - started,
-            turned=pose.turn,
-            mirrored=pose.mirrored,
-            complete=not unread,
-            note=note_of(found, dropped, unread, self.settings),
+            turned=page.pose.turn,
+            mirrored=page.pose.mirrored,
+            complete=not page.left_out.late,
+            note=note_of(found, page.left_out, self.settings, self.scripts),
         )
 
+    def _look_at_top(self, page: Page) -> Quads | None:
+        """See whether the first line is certain; gives the boxes of the first look where that took in all of it."""
+        scale = first_scale(page.image, self.settings.ocr_detect_pixels)
+        top = top_of(page.image, scale)
+        quads = look(self.models.detector, top, scale)
+        whole = top is page.image
+        end = len(top) if whole else len(top) - 2
+        page.opening = find_opening(quads, end, lambda line: self.line_reader.at_once(page.image, line))
+        return quads if whole else None
+
+    def _lay_out(self, page: Page, seen: Quads | None) -> None:
+        """Find how the page lies, and its lines in reading order."""
+        quads = find_boxes(self.models.detector, page.image, self.settings.ocr_detect_pixels, seen)
+        given = self._given(page, quads)
+        if given:
+            quads = np.concatenate([given.rest, *(piece.quad[None] for piece in given.pieces)])
+        elif page.opening:
+            quads = page.opening.apart_from(quads)
+        certain = given or (page.opening and not lies_on_its_side(quads))
+        page.pose = UPRIGHT if certain else find_pose(page.image, quads, self._confidences)
+        order = lines_of(quads, page.pose, page.image)
+        spots = [*page.pose.cornered(quads)]
+        if given:
+            spots[len(given.rest) :] = given.pieces
+        page.lines = [[spots[box.index] for box in line] for line in order]
+
+    def _given(self, page: Page, quads: Quads) -> Given | None:
+        """What the page's own text says, where it can be believed."""
+        if page.layer is None:
+            return None
+
+        def read(samples: list[Quads]) -> list[Reading]:
+            return self.line_reader.crops([crop(page.image, quad) for quad in samples])
+
+        given = believed(page.layer, quads, self.models.characters, read)
+        page.left_out.disbelieved = given is None
+        page.left_out.hidden = given.hidden if given else 0
+        return given
+
     def _confidences(self, samples: list[Pixels]) -> list[float]:
-        return [reading.confidence for reading in self._pool.map(lambda crop: recognise(self.models, crop), samples)]
+        return [reading.confidence for reading in self.line_reader.crops(samples)]
 
-    def _is_text(self, reading: Reading) -> bool:
-        return bool(reading.text) and reading.confidence >= self.settings.ocr_min_confidence
+    def _read_lines(self, page: Page, until: float) -> Iterator[list[Piece] | None]:
+        """The pieces of each further line, in order; None where time is up. All threads read the page's first line."""
+        lines = page.lines
+        if lines and page.opening is None and time.perf_counter() < until:
+            yield self.line_reader.at_once(page.image, lines[0])
+            lines = lines[1:]
+        yield from self.line_reader.in_order(page.image, lines, until)
 
-    def _read_ahead(
-        self, image: Pixels, quads: Quads, order: list[list[Box]], started: float
-    ) -> Iterator[list[Piece] | None]:
-        """The pieces of each line, in order, while further lines are being read; None where time is up."""
-        waiting: deque[Future[list[Piece]]] = deque()
-        left = deque(order)
-        try:
-            while waiting or left:
-                late = time.perf_counter() - started > self.settings.ocr_page_s
-                while left and not late and len(waiting) < AHEAD * self.settings.ocr_threads:
-                    boxes = left.popleft()
-                    waiting.append(self._pool.submit(self._read_line, image, [quads[box.index] for box in boxes]))
-                if waiting:
-                    yield waiting.popleft().result()
-                else:
-                    left.popleft()
-                    yield None
-        finally:
-            for future in waiting:
-                future.cancel()
-
-    def _read_line(self, image: Pixels, quads: list[Quads]) -> list[Piece]:
-        return [self._read_piece(image, quad) for quad in quads]
-
-    def _read_piece(self, image: Pixels, quad: Quads) -> Piece:
-        """One box; where it is about as tall as wide, or taller, in the direction that is read best."""
-        cut = crop(image, quad)
-        height, width = cut.shape[:2]
-        best = Piece(quad, recognise(self.models, cut))
-        if width >= NARROW * height or best.reading.confidence >= DOUBTFUL or height <= width:
-            return best
-        for turn in (90, 270):
-            (turned,) = Pose(turn).cornered(quad[None])
-            other = Piece(turned, recognise(self.models, crop(image, turned)))
-            best = max(best, other, key=lambda piece: piece.reading.confidence)
-        return best
+    def _told(self, page: Page, pieces: list[Piece] | None, corner: Quads) -> TextLine | None:
+        """The line as it is told, where it is text after all and was read in time."""
+        if pieces is None:
+            page.left_out.late += 1
+            return None
+        least = self.settings.ocr_min_confidence
+        kept = [piece for piece in pieces if piece.reading.text and piece.reading.confidence >= least]
+        page.left_out.unclear += len(pieces) - len(kept)
+        return text_line(kept, corner) if kept else None
 
 
 def lines_of(quads: Quads, pose: Pose, image: Pixels) -> list[list[Box]]:
@@ -158,47 +182,3 @@ def lines_of(quads: Quads, pose: Pose, image: Pixels) -> list[list[Box]]:
     height, width = image.shape[:2]
     level = straightened(pose.placed(pose.cornered(quads), width, height))
     return reading_order([bounds(quad, index) for index, quad in enumerate(level)])
-
-
-def bounds(quad: Quads, index: int = 0) -> Box:
-    """The upright rectangle around a four-cornered box."""
-    left, top = quad.min(axis=0).tolist()
-    right, bottom = quad.max(axis=0).tolist()
-    return Box(left, top, right, bottom, index)
-
-
-def text_line(pieces: list[Piece], corner: Quads) -> TextLine:
-    """A line as it is told; `corner` is where the region that was read begins."""
-    reading = join([piece.reading for piece in pieces])
-    words = tuple(
-        TextWord(
-            text=word.text,
-            box=box_around([part(piece.quad, word.start, word.end) + corner]),
-            confidence=round(word.confidence, 3),
-        )
-        for piece in pieces
-        for word in piece.reading.words
-    )
-    box = box_around([piece.quad + corner for piece in pieces])
-    return TextLine(text=reading.text, box=box, confidence=round(reading.confidence, 4), words=words)
-
-
-def box_around(quads: list[Quads]) -> tuple[float, float, float, float]:
-    box = bounds(np.concatenate(quads))
-    return round(box.left, 1), round(box.top, 1), round(box.right, 1), round(box.bottom, 1)
-
-
-def note_of(found: list[TextLine], dropped: int, unread: int, settings: OcrSettings) -> str:
-    """Why there may be text in the picture that is not in the result; empty where there is nothing to say."""
-    said = [] if found or dropped or unread else ["No text was found in the picture."]
-    if dropped:
-        said.append(
-            f"{dropped} {'place looks' if dropped == 1 else 'places look'} like text, but could not be read with a "
-            f"confidence of {settings.ocr_min_confidence:g}: too small, too blurred, or of a script that is not known."
-        )
-    unsure = sum(line.unsure for line in found)
-    if unsure:
-        said.append(f"{unsure} of {len(found)} lines are read with a confidence below {UNSURE:g} and may be wrong.")
-    if unread:
-        said.append(f"Reading stopped after {settings.ocr_page_s:g} s; {unread} lines were not read.")
-    return " ".join(said)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ocr.loading import Floats, OcrModels, Pixels, normalised
+from services.ocr.loading import Floats, Pixels, Recogniser, normalised
 
 HEIGHT = 48
 """Of what the recogniser sees, in pixels."""
@@ -48,25 +48,25 @@ class Reading:
     words: tuple[Word, ...] = ()
 
 
-def recognise(models: OcrModels, crop: Pixels) -> Reading:
+def recognise(recogniser: Recogniser, crop: Pixels) -> Reading:
     """Read one crop of any width."""
     parts = parts_of(crop)
     readings, left = [], 0
     for part in parts:
         share = part.shape[1] / crop.shape[1]
-        readings.append(placed(recognise_part(models, part), left / crop.shape[1], share))
+        readings.append(placed(recognise_part(recogniser, part), left / crop.shape[1], share))
         left += part.shape[1]
     return join(readings)
 
 
-def recognise_part(models: OcrModels, crop: Pixels) -> Reading:
+def recognise_part(recogniser: Recogniser, crop: Pixels) -> Reading:
     height, width = crop.shape[:2]
     wanted = min(max(round(HEIGHT * width / height), 1), WIDTHS[-1])
     padded = next(size for size in WIDTHS if size >= wanted)
     seen = np.zeros((1, 3, HEIGHT, padded), np.float32)
     seen[0, :, :, :wanted] = normalised(np.asarray(cv2.resize(crop, (wanted, HEIGHT)), np.uint8))
-    classes, chances = models.recogniser(seen, likeliest)
-    return decode(classes, chances, models.characters, padded / wanted)
+    classes, chances = recogniser.network(seen, likeliest)
+    return decode(classes, chances, recogniser.characters, padded / wanted)
 
 
 def likeliest(output: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree
 
-from shared.reading_forms import as_hocr, as_markdown, pairs_of, tables_of
+from shared.reading_forms import as_hocr, as_markdown, pairs_of, tables_as_markdown, tables_of
 from shared.text_jobs import TextLine, TextRead, TextWord
 
 
@@ -51,6 +51,9 @@ def test_markdown_keeps_lines_and_sets_tables_whose_bars_cannot_break_them():
         "| Flow meter | 12 | 1,204.00 |\n| Seal \\| ring |  | 0.40 |\n\n"
         "Thank you"
     )
+    (table,) = tables_as_markdown(ORDER)
+    assert table in as_markdown(ORDER)
+    assert table.startswith("| Item |")
 
 
 def test_pairs_are_told_by_a_colon_or_by_a_gap_and_times_are_none():

@@ -4,9 +4,11 @@ import pytest
 
 from services.ocr.reader import Reader
 from services.ocr.settings import OcrSettings
+from shared.imaging import render_pdf
 from shared.jobs import QUEUES, JobStatus, Queue
 from shared.text_jobs import ReadText
 from shared.text_places import KEPT_AS, FindText, TextPlaces
+from tests.services.ocr.documents import invoice, pdf
 from tests.services.ocr.pages import PAGE_LINES, png, strip
 from workers.ocr import performs
 
@@ -58,6 +60,18 @@ def test_what_was_read_before_is_looked_up(done, store, reader, monkeypatch):
     assert [event.type for event in events] == ["job_started", "job_finished"]
 
 
+def test_the_page_of_a_pdf_is_its_own_text_and_is_kept_like_what_was_read(done, store):
+    (page,) = render_pdf(pdf(invoice))
+    artifact = store.put(page.png, "image/png")
+    first, events = done(ReadText(artifact=artifact))
+    again, _ = done(ReadText(artifact=artifact))
+
+    assert first.output.text.splitlines()[0] == "Invoice 2026-0058 of Ada Byron"
+    assert {line.source for line in first.output.lines} == {"layer"}
+    assert [event.line for event in events if event.type == "job_line"] == list(first.output.lines)
+    assert again.output.lines == first.output.lines
+
+
 def test_another_region_and_another_setting_are_read_anew(done, store, reader):
     artifact = store.put(png(strip(0, 4)), "image/png")
     whole, _ = done(ReadText(artifact=artifact))
@@ -77,7 +91,7 @@ def test_a_reading_that_time_cut_short_is_not_kept(done, store, reader):
     short, _ = done(ReadText(artifact=artifact), works=performs(hasty, store))
     full, _ = done(ReadText(artifact=artifact))
 
-    assert (short.output.complete, short.output.lines) == (False, ())
+    assert (short.output.complete, len(short.output.lines)) == (False, 1)
     assert (full.output.complete, len(full.output.lines)) == (True, 4)
 
 

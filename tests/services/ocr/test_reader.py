@@ -1,11 +1,14 @@
 """The reader as a whole, on the models that the wheel carries."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image, ImageOps
 
-from services.ocr.reader import Reader, ReadingProgress
+from services.ocr import line_reading
+from services.ocr import reader as reader_module
+from services.ocr.reader import LineRead, Reader, ReadingProgress
 from shared.text_jobs import TextRead
 from tests.services.ocr.pages import PAGE, PAGE_LINES, PITCH, png, read, strip
 
@@ -43,26 +46,51 @@ def test_the_boxes_of_words_enclose_their_ink(reader: Reader):
     assert line.words[0].box[0] == pytest.approx(25, abs=5)
 
 
-def test_lines_come_one_by_one_each_with_its_step(reader: Reader):
-    *progress, result = reader.read(png(strip(3, 8)))
+def test_lines_come_one_by_one_each_with_its_number(reader: Reader):
+    *happenings, result = reader.read(png(strip(3, 8)))
 
     assert isinstance(result, TextRead)
-    assert all(isinstance(event, ReadingProgress) for event in progress)
-    assert [event.step for event in progress] == [1, 2, 3, 4, 5, 6]
-    assert {event.total for event in progress} == {6}
-    assert tuple(event.line for event in progress if event.line is not None) == result.lines
+    told = [event for event in happenings if isinstance(event, LineRead)]
+    assert tuple(event.line for event in told) == result.lines
+    assert [event.number for event in told] == [1, 2, 3, 4, 5]
+    steps = [event for event in happenings if isinstance(event, ReadingProgress)]
+    assert [event.step for event in steps] == [2, 3, 4, 5, 6], "the search and the first line are done together"
+    assert {event.total for event in steps} == {6}
+
+
+def test_the_first_line_comes_before_the_page_has_been_searched_and_only_once(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+):
+    searched = []
+    original = reader_module.find_boxes
+    monkeypatch.setattr(reader_module, "find_boxes", lambda *given: searched.append(1) or original(*given))
+    reading = reader.read(png(PAGE))
+
+    first = next(reading)
+    assert isinstance(first, LineRead)
+    assert (first.number, first.line.text, searched) == (1, PAGE_LINES[0], [])
+    *_, result = reading
+    assert result.lines[0] == first.line
+    assert result.text == "\n".join(PAGE_LINES)
+
+
+@pytest.mark.parametrize("spoil", [ImageOps.mirror, ImageOps.flip, lambda page: page.rotate(90, expand=True)])
+def test_no_line_comes_early_from_a_page_that_does_not_lie_upright(reader: Reader, spoil: Callable[..., Image.Image]):
+    reading = reader.read(png(spoil(PAGE)))
+    assert isinstance(next(reading), ReadingProgress)
+    reading.close()
 
 
 def test_closing_the_reading_stops_it(reader: Reader, monkeypatch: pytest.MonkeyPatch):
     begun = []
-    original = reader._read_line
-    monkeypatch.setattr(reader, "_read_line", lambda *given: begun.append(1) or original(*given))
+    original = line_reading.read_line
+    monkeypatch.setattr(line_reading, "read_line", lambda *given: begun.append(1) or original(*given))
     reading = reader.read(png(PAGE))
     while len(begun) < 2:
         next(reading)
 
     reading.close()
-    reader._pool.submit(int).result()  # what was begun has ended
+    reader.line_reader._pool.submit(int).result()  # what was begun has ended
 
     assert len(begun) < len(PAGE_LINES) / 2
     assert next(reading, None) is None
