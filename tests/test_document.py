@@ -5,7 +5,7 @@ import pytest
 from bench.schemathesis_run import run
 from bench.scripted_house import KEY, scripted_house
 
-REQUESTS = 800
+REQUESTS = 900
 
 
 @pytest.mark.integration
