@@ -25,6 +25,7 @@ from PIL import Image
 
 from bench.reading_pages import KINDS, Page, fonts, pages
 from bench.report import commit, publish
+from orchestrator.alignment import distance
 from services.ocr.reader import LineRead, Reader
 from services.ocr.settings import OcrSettings
 from shared.text_jobs import TextRead
@@ -105,18 +106,6 @@ def tesseract() -> Callable[[bytes], Read]:
     return read
 
 
-def edit_distance(first: str, second: str) -> int:
-    """Levenshtein's, a row at a time."""
-    one, two = (np.frombuffer(text.encode("utf-32-le"), np.uint32) for text in (first, second))
-    places = np.arange(len(two) + 1)
-    above = places.copy()
-    for row, wanted in enumerate(one, start=1):
-        here = np.minimum(above[1:] + 1, above[:-1] + (two != wanted))
-        here = np.concatenate([[row], here])
-        above = np.minimum.accumulate(here - places) + places
-    return int(above[-1])
-
-
 def plain(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
@@ -133,7 +122,7 @@ def measure(engines: dict[str, Callable[[bytes], Read]], sheets: list[Page]) -> 
             name = names[(number + place) % len(names)]
             read = engines[name](out.getvalue())
             tally = tallies[name]
-            tally.errors += edit_distance(wanted, plain(read.text))
+            tally.errors += distance(wanted, plain(read.text))
             tally.characters += len(wanted)
             tally.seconds.append(read.seconds)
             if read.first_s is not None:

@@ -121,14 +121,22 @@ def reader():
 
 
 @pytest.fixture
-def reading(ledger, store, reader):
+def dispatcher_to(ledger):
+    """A function: a dispatcher whose jobs are done at once, each kind by the work of its real worker."""
+
+    def dispatcher_to(kinds):
+        def work(job_id, emit):
+            JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, kinds[ledger.get(job_id).kind])
+
+        return InProcessDispatcher(ledger, work)
+
+    return dispatcher_to
+
+
+@pytest.fixture
+def reading(dispatcher_to, store, reader):
     """A dispatcher with the real reader behind it."""
-
-    def work(job_id, emit):
-        kind = ledger.get(job_id).kind
-        JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performs(reader, store)[kind])
-
-    return InProcessDispatcher(ledger, work)
+    return dispatcher_to(performs(reader, store))
 
 
 @pytest.fixture

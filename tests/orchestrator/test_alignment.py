@@ -1,10 +1,32 @@
 """Edit distance, and where a string stands in a text as nearly as it does."""
 
+from functools import cache
 from random import Random
 
 import pytest
 
 from orchestrator.alignment import Place, distance, places
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "least"),
+    [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2), ("ab", "ba", 2)],
+)
+def test_the_edit_distance_of_known_pairs(first, second, least):
+    assert distance(first, second) == least
+
+
+def test_the_edit_distance_agrees_with_its_definition():
+    @cache
+    def defined(a: str, b: str) -> int:
+        if not a or not b:
+            return len(a) + len(b)
+        return min(defined(a[1:], b) + 1, defined(a, b[1:]) + 1, defined(a[1:], b[1:]) + (a[0] != b[0]))
+
+    rng = Random(1)
+    for _ in range(200):
+        a, b = ("".join(rng.choices("abc", k=rng.randint(0, 7))) for _ in range(2))
+        assert distance(a, b) == defined(a, b), (a, b)
 
 
 def by_table(first, second):

@@ -9,7 +9,6 @@ from PIL import Image
 
 from orchestrator.calls import Bounds
 from orchestrator.conversation import Conversation
-from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.items import TextPart
 from orchestrator.loop import AgentLoop
 from orchestrator.tools.base import PaintingOptions, ToolContext
@@ -17,31 +16,17 @@ from orchestrator.tools.functions import Functions
 from orchestrator.turn_reading import TurnReading
 from orchestrator.vlm.client import Sampling, VlmText, VlmToolCall
 from orchestrator.vlm.scripted import ScriptedVlm
-from services.ocr.reader import Reader
-from services.ocr.settings import OcrSettings
 from shared.events import JobFinished, PictureShown
-from tests.conftest import ListSink, data_url, unread
+from tests.conftest import data_url, unread
 from tests.services.ocr.pages import png
-from workers.job_run import JobRunner
-from workers.ocr import performs
 
 BOUNDS = Bounds(steps=4, calls=4, format_errors=2, seconds=60)
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.from_settings(OcrSettings())
-
-
 @pytest.fixture
-def dispatcher(store, ledger, reader):
-    """Jobs of the readers' queue, done at once by its real worker's work."""
-
-    def perform(job_id, emit):
-        kind = ledger.get(job_id).kind
-        JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, performs(reader, store)[kind])
-
-    return InProcessDispatcher(ledger, perform)
+def dispatcher(reading):
+    """In place of the stand-ins of other tests."""
+    return reading
 
 
 @pytest.fixture

@@ -10,18 +10,13 @@ import json
 import pytest
 from PIL import Image
 
-from orchestrator.dispatch import InProcessDispatcher
 from orchestrator.vlm.client import VlmText, VlmToolCall
 from services.diffusion.painters import Painters
 from services.diffusion.settings import DiffusionSettings
-from services.ocr.reader import Reader
-from services.ocr.settings import OcrSettings
 from shared.jobs import JobKind
 from shared.provenance import read_provenance
 from shared.text_jobs import TextRead
-from tests.conftest import ListSink
 from workers import diffusion, ocr
-from workers.job_run import JobRunner
 
 APPLE = 'a red apple with the words "OPEN"'
 FAST = {"seed": 7, "fast": True}
@@ -33,20 +28,10 @@ def painters():
     return Painters(DiffusionSettings())
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.from_settings(OcrSettings())
-
-
 @pytest.fixture
-def dispatcher(ledger, store, painters, reader):
+def dispatcher(dispatcher_to, store, painters, reader):
     """To both workers, in place of the stand-ins of other tests."""
-    kinds = diffusion.performs(painters, store) | ocr.performs(reader, store)
-
-    def work(job_id, emit):
-        JobRunner(ledger, ListSink(emit), lease_s=15).run(job_id, kinds[ledger.get(job_id).kind])
-
-    return InProcessDispatcher(ledger, work)
+    return dispatcher_to(diffusion.performs(painters, store) | ocr.performs(reader, store))
 
 
 @pytest.fixture

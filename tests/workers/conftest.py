@@ -2,9 +2,16 @@
 
 import pytest
 
+from services.ocr.reader import Reader
+from services.ocr.settings import OcrSettings
 from shared.jobs import new_job
 from tests.conftest import ListSink
 from workers.job_run import JobRunner
+
+
+@pytest.fixture(scope="session")
+def reader():
+    return Reader.from_settings(OcrSettings())
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.ocr.reader import Reader
-from services.ocr.settings import OcrSettings
 from shared.jobs import JobStatus
 from shared.provenance import EDITED, XMP_CHUNK, Provenance, png_with_provenance, read_provenance, text_chunks
 from shared.text_jobs import ComposeText
@@ -30,11 +28,6 @@ PAINTED = Provenance(
     scheduler="euler",
     model="painter",
 )
-
-
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.from_settings(OcrSettings())
 
 
 @pytest.fixture

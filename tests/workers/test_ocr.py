@@ -3,7 +3,6 @@
 import pytest
 
 from services.ocr.reader import Reader
-from services.ocr.settings import OcrSettings
 from shared.imaging import render_pdf
 from shared.jobs import QUEUES, JobStatus, Queue
 from shared.text_jobs import ReadText
@@ -11,11 +10,6 @@ from shared.text_places import KEPT_AS, FindText, TextPlaces
 from tests.services.ocr.documents import invoice, pdf
 from tests.services.ocr.pages import PAGE_LINES, png, strip
 from workers.ocr import performs
-
-
-@pytest.fixture(scope="module")
-def reader():
-    return Reader.from_settings(OcrSettings())
 
 
 @pytest.fixture

@@ -3,19 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from orchestrator.alignment import distance
 from shared.reading_profile import ReadingScore, Share
 from training.intervals import proportion
-
-
-def edit_distance(first: str, second: str) -> int:
-    """Least number of inserted, deleted and replaced characters (Levenshtein's, by Wagner and Fischer)."""
-    above = list(range(len(second) + 1))
-    for row, wanted in enumerate(first, start=1):
-        here = [row]
-        for column, got in enumerate(second, start=1):
-            here.append(min(above[column] + 1, here[-1] + 1, above[column - 1] + (wanted != got)))
-        above = here
-    return above[-1]
 
 
 def text_lines(answer: str) -> list[str]:
@@ -27,7 +17,7 @@ def text_lines(answer: str) -> list[str]:
 def character_accuracy(wanted: Sequence[str], answer: str) -> float:
     """1 - edit distance / length of the page's text, and 0 where more is wrong than there was."""
     text = "\n".join(wanted)
-    return max(0.0, 1 - edit_distance(text, "\n".join(text_lines(answer))) / len(text))
+    return max(0.0, 1 - distance(text, "\n".join(text_lines(answer))) / len(text))
 
 
 def exact_lines(wanted: Sequence[str], answer: str) -> int:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from orchestrator.records.ended_jobs import EndedJobs
 from shared.errors import ErrorRecord, NotFound
 from shared.job_table import jobs
-from shared.jobs import GenerateImage, JobStatus, Queue, new_job
+from shared.jobs import JobStatus, Queue
 from shared.text_jobs import TextRead
 
 READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
@@ -15,16 +15,6 @@ READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
 @pytest.fixture
 def ended_jobs(engine):
     return EndedJobs(engine)
-
-
-@pytest.fixture
-def submit(ledger):
-    def submit(owner="me"):
-        job = new_job(GenerateImage(prompt="a cat", seed=7), owner=owner, seconds=60)
-        ledger.submit(job)
-        return job.id
-
-    return submit
 
 
 @pytest.fixture
@@ -51,7 +41,7 @@ def ids(page):
 def test_only_an_owner_s_own_that_have_ended_are_listed(ended_jobs, ledger, submit, three):
     submit()
     ledger.cancel(submit("somebody"))
-    found, more = ended_jobs.page("me", limit=20, newest_first=True, after=None)
+    found, more = ended_jobs.page("local", limit=20, newest_first=True, after=None)
     assert ([job.id for job in found], more) == (three[::-1], False)
     assert [job.status for job in found] == [JobStatus.CANCELLED, JobStatus.FAILED, JobStatus.DONE]
     assert [job.error and job.error.code for job in found] == ["job_cancelled", "job_failed", None]
@@ -60,7 +50,7 @@ def test_only_an_owner_s_own_that_have_ended_are_listed(ended_jobs, ledger, subm
 def test_how_long_each_waited_and_ran(engine, ended_jobs, three):
     moments(engine, three[0], created_at=100.0, started_at=103.0, claimed_at=110.0, finished_at=112.5)
     moments(engine, three[2], created_at=100.0, finished_at=104.0)
-    found = {job.id: job for job in ended_jobs.page("me", limit=20, newest_first=True, after=None)[0]}
+    found = {job.id: job for job in ended_jobs.page("local", limit=20, newest_first=True, after=None)[0]}
     assert (found[three[0]].wait_s, found[three[0]].run_s) == (10.0, 2.5)
     assert (found[three[2]].wait_s, found[three[2]].run_s) == (4.0, None)
 
@@ -71,7 +61,7 @@ def test_pages_follow_each_other_also_where_jobs_ended_in_one_moment(engine, end
         moments(engine, job_id, finished_at=7.0)
     seen, after, more = [], None, True
     while more:
-        page, more = ended_jobs.page("me", limit=1, newest_first=newest_first, after=after)
+        page, more = ended_jobs.page("local", limit=1, newest_first=newest_first, after=after)
         after = page[0].id
         seen.append(after)
     assert seen == sorted(three, reverse=newest_first)
@@ -82,13 +72,13 @@ def test_a_page_follows_only_a_job_of_the_owner_s_that_has_ended(ended_jobs, led
     ledger.cancel(foreign)
     for after in (foreign, submit(), "job_none"):
         with pytest.raises(NotFound):
-            ended_jobs.page("me", limit=1, newest_first=True, after=after)
+            ended_jobs.page("local", limit=1, newest_first=True, after=after)
 
 
 def test_a_page_is_found_by_the_index_and_without_sorting(engine, ended_jobs, three):
     told = []
     sa.event.listen(engine, "before_cursor_execute", lambda *call: told.append(call[2:4]))
-    ended_jobs.page("me", limit=2, newest_first=True, after=three[2])
+    ended_jobs.page("local", limit=2, newest_first=True, after=three[2])
     statement, values = told[-1]
     sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:

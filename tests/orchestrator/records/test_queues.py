@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.records.leadership import Leadership
 from orchestrator.records.queues import QueueRecords
-from shared.jobs import GenerateImage, JobStatus, Queue, new_job
+from shared.jobs import JobStatus, Queue
 from shared.text_jobs import TextRead
 
 READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
@@ -13,16 +13,6 @@ READ = TextRead(lines=(), width=1, height=1, engine="e", seconds=0)
 @pytest.fixture
 def queues(engine):
     return QueueRecords(engine)
-
-
-@pytest.fixture
-def submit(ledger):
-    def submit(owner="local"):
-        job = new_job(GenerateImage(prompt="a cat", seed=7), owner=owner, seconds=60)
-        ledger.submit(job)
-        return job.id
-
-    return submit
 
 
 def take(ledger):

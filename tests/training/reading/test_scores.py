@@ -1,35 +1,10 @@
 """The metric and the threshold rule, against cases counted by hand."""
 
-import random
-from functools import cache
-
 import pytest
 
 from shared.reading_profile import ReadingPoint, ReadingScore, Share
 from training.reading.curve import ocr_below
-from training.reading.scores import character_accuracy, edit_distance, exact_lines, score
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "distance"),
-    [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2), ("ab", "ba", 2)],
-)
-def test_the_edit_distance_of_known_pairs(first, second, distance):
-    assert edit_distance(first, second) == distance
-
-
-def test_the_edit_distance_agrees_with_its_definition():
-    @cache
-    def defined(a: str, b: str) -> int:
-        if not a or not b:
-            return len(a) + len(b)
-        return min(defined(a[1:], b) + 1, defined(a, b[1:]) + 1, defined(a[1:], b[1:]) + (a[0] != b[0]))
-
-    rng = random.Random(1)
-    for _ in range(200):
-        a, b = ("".join(rng.choices("abc", k=rng.randint(0, 7))) for _ in range(2))
-        assert edit_distance(a, b) == defined(a, b), (a, b)
-
+from training.reading.scores import character_accuracy, exact_lines, score
 
 PAGE = ("anchor 12.50", "K7-4821")
 
