@@ -90,9 +90,10 @@ class JobRunner:
             emit(JobStarted(job_id=job.id, attempt=job.attempt))
             try:
                 output = self._perform(job, perform, hold)
-                if self._ledger.finish(job.id, job.attempt, output):
-                    emit(JobFinished(job_id=job.id, output=output))
-                    log.info("attempt %d done in %.2f s", job.attempt, output.seconds)
+                if not self._ledger.finish(job.id, job.attempt, output):
+                    raise LeaseLost
+                emit(JobFinished(job_id=job.id, output=output))
+                log.info("attempt %d done in %.2f s", job.attempt, output.seconds)
             except LeaseLost:
                 log.warning("attempt %d lost its lease; its result is dropped", job.attempt)
                 self._observer.dropped(job.kind, "lease_lost")

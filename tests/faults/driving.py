@@ -50,8 +50,10 @@ class Shown:
 class Driver:
     """Sends jobs to a house and follows them. `ends` counts the ends that stood on the wire, by job."""
 
-    def __init__(self, house: House, dispatcher: CeleryJobDispatcher, engine: sa.Engine, seconds: float) -> None:
-        self.house, self.engine = house, engine
+    def __init__(
+        self, house: House, dispatcher: CeleryJobDispatcher, engine: sa.Engine, seconds: float, max_attempts: int
+    ) -> None:
+        self.house, self.engine, self.max_attempts = house, engine, max_attempts
         self.ledger, self.queues = Ledger(engine), QueueRecords(engine)
         self.store = DirectoryArtifactStore(house.folder.path / "artifacts")
         self._dispatcher, self._seconds = dispatcher, seconds
@@ -121,7 +123,7 @@ async def driving(house: House, *, seconds: float = JOB_S, **settings: Any) -> A
         redis.asyncio.Redis.from_url(made.redis_url, socket_timeout=15) as client,
         open_dispatcher(made, engine, Ledger(engine), client, OrchestratorMetrics()) as dispatcher,
     ):
-        driver = Driver(house, dispatcher, engine, seconds)
+        driver = Driver(house, dispatcher, engine, seconds, made.max_attempts)
         counting = asyncio.create_task(driver.count_ends(client))
         yield driver
         await end(counting)

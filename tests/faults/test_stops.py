@@ -23,20 +23,21 @@ async def until_begun(driver, count):
 
 async def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(house):
     async with driving(house) as driver:
-        asked = [work(number, "slow") for number in range(8)]
+        asked = [work(number, "slow", steps=20) for number in range(8)]
         running = asyncio.create_task(driver.run_all(asked, at_once=8))
         await until_begun(driver, 8)
-        frozen = house.signal("worker-1", signal.SIGSTOP)
-        assert frozen is not None
+        busy = Runs(house.folder.path).all()[-1].pid
+        (name,) = (each for each in house.workers if house.pid(each) == busy)
+        assert house.signal(name, signal.SIGSTOP) == busy
         await running
-        house.signal("worker-1", signal.SIGCONT)
+        house.signal(name, signal.SIGCONT)
         await driver.run_all([work(number) for number in range(100, 110)], at_once=4)
-        log = house.folder.log("worker-1")
+        log = house.folder.log(name)
         await asyncio.to_thread(wait_for, lambda: "lost its lease; its result is dropped" in log.read_text())
         verdict = judge(driver)
         assert verdict.flawless, verdict
         assert verdict.wasted_attempts >= 1
-        assert house.pid("worker-1") == frozen
+        assert house.pid(name) == busy
 
 
 async def test_a_worker_that_is_asked_to_end_hands_back_what_it_cannot_finish(tmp_path):
