@@ -13,15 +13,16 @@ from PIL import Image
 
 from services.diffusion.best_of import best, works
 from services.diffusion.capacity import Capacities
-from services.diffusion.engine import Engine, Ticket, Watch
+from services.diffusion.engine import Engine, Watch
 from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
 from services.diffusion.judge import Judge
 from services.diffusion.loading import LoadedPainter, load
 from services.diffusion.painted import painted
-from services.diffusion.previews import small_jpeg
+from services.diffusion.previews import Sights, small_jpeg
 from services.diffusion.requests import Begun, begun, latent_shape, planned
 from services.diffusion.retouching import Retouch
 from services.diffusion.settings import DiffusionSettings
+from services.diffusion.tickets import Ticket
 from shared.jobs import EditImage, GenerateImage, Painting
 
 MOST_LAG = 3
@@ -63,7 +64,8 @@ class Painter:
         self.model = model
         self.settings = settings
         self._exact = settings.diffusion_reproducibility == "exact"
-        self._engine = Engine(exact=self._exact, watch=watch)
+        self._sights = Sights(model.previewer, settings.diffusion_preview_every)
+        self._engine = Engine(exact=self._exact, watch=watch, show=self._sights)
         self._capacities = Capacities(settings.diffusion_capacities, self._engine.aside)
         self._judge = Judge(settings.diffusion_judge)
         self._decoding = threading.Lock()
@@ -151,19 +153,19 @@ class Painter:
             ticket.extend(deadline)
             yield Prepared(begin.picture.schedule.noise_shares)
             for done in ticket.follow(PAUSE_S):
-                yield from self._told(begin, done)
+                yield from self._told(begin, ticket, done)
             yield flight.finished(lambda: self._finish(begin))
         finally:
             self._leave(key, flight)
 
-    def _told(self, begin: Begun, done: int | None) -> Iterator[Happening]:
+    def _told(self, begin: Begun, ticket: Ticket, done: int | None) -> Iterator[Happening]:
         if done is None:
             yield None
             return
-        total = begin.picture.total
-        yield Step(done, total)
-        if self.shows_preview(done, total) and begin.picture.step <= done + MOST_LAG:
-            yield Preview(done, self.preview(begin))
+        picture, sight = ticket.picture, ticket.sight
+        yield Step(done, picture.total)
+        if sight is not None and self._sights.due(done, picture.total) and picture.step <= done + MOST_LAG:
+            yield Preview(done, small_jpeg(begin.retouch.glimpse(sight.rgb) if begin.retouch else sight.rgb))
 
     def _board(self, key: str) -> Flight:
         with self._boarding:
@@ -177,18 +179,6 @@ class Painter:
             if not flight.followers:
                 del self._flights[key]
                 flight.give_up()
-
-    def shows_preview(self, step: int, total: int) -> bool:
-        """Every few steps, and not after the last one: the picture itself follows."""
-        every = self.settings.diffusion_preview_every
-        return every > 0 and step % every == 0 and step < total
-
-    def preview(self, begin: Begun) -> bytes:
-        """What x looks like now, as a small JPEG."""
-        picture = begin.picture
-        step = min(picture.step, picture.total - 1)
-        sight = self.model.previewer.picture(picture.latents * picture.schedule.coefficients[step, 0])
-        return small_jpeg(begin.retouch.glimpse(sight) if begin.retouch else sight)
 
     def _finish(self, begin: Begun) -> Painted:
         with self._decoding:

@@ -82,16 +82,16 @@ class Retouch:
         whole.paste(Image.fromarray(mixed), self.region.box)
         return whole
 
-    def glimpse(self, painted: Image.Image) -> Image.Image:
-        """The source, small, with a small picture of the region in it."""
+    def glimpse(self, painted: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The source, small, with a small picture of the region in it. Both are h × w × 3."""
         if self.mask is None:
             return painted
         scale = MAX_SIDE / max(self.source.size)
         small = self.source.resize(_scaled(self.source.size, scale), Image.Resampling.BOX)
         part = Region(*(round(scale * side) for side in self.region.box))
         size = max(part.width, 1), max(part.height, 1)
-        small.paste(painted.resize(size), (part.left, part.top), self.mask.resize(size))
-        return small
+        small.paste(Image.fromarray(painted).resize(size), (part.left, part.top), self.mask.resize(size))
+        return np.asarray(small)
 
 
 def inward_feather(mask: Image.Image) -> NDArray[np.float32]:
