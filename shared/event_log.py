@@ -7,7 +7,9 @@ which stream its events go to; streams are bounded, and die an hour after the la
 import asyncio
 import contextlib
 import logging
+import queue
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -28,17 +30,50 @@ log = logging.getLogger(__name__)
 
 
 class EventWriter:
-    """Appends events, from workers. Blocks for one round trip; may be shared between threads."""
+    """Appends events, from workers. Use as a context: its thread sends what has come up, together, while it is open.
+
+    Whoever appends never waits for Redis. Where it cannot be reached, events are lost: nobody sees the progress, and a
+    job's end still stands in the ledger.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
+        self._events: queue.SimpleQueue[tuple[str, JobEvent] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send_forever, name="event-writer", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """All that was appended is sent first."""
+        self._events.put(None)
+        self._thread.join()
 
     def append(self, stream: str, event: JobEvent) -> None:
-        """Raises redis.RedisError where Redis cannot be reached."""
+        """To a stream, in the order of the calls. May be called from any thread."""
+        self._events.put((stream, event))
+
+    def _send_forever(self) -> None:
+        closed = False
+        while not closed:
+            batch = [self._events.get()]
+            while not self._events.empty():
+                batch.append(self._events.get())
+            closed = None in batch
+            events = [each for each in batch if each is not None]
+            try:
+                self._send(events)
+            except RedisError as error:
+                log.warning("%d events could not be sent: %s", len(events), error)
+
+    def _send(self, events: Sequence[tuple[str, JobEvent]]) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.xadd(stream, {"event": event.model_dump_json()}, maxlen=MAX_EVENTS, approximate=True)
-            pipe.expire(stream, LIFETIME_S)
-            if isinstance(event, JobProgress):
+            for stream, event in events:
+                pipe.xadd(stream, {"event": event.model_dump_json()}, maxlen=MAX_EVENTS, approximate=True)
+            for stream in {stream for stream, _ in events}:
+                pipe.expire(stream, LIFETIME_S)
+            for event in {event.job_id: event for _, event in events if isinstance(event, JobProgress)}.values():
                 pipe.set(_progress_key(event.job_id), f"{event.step}/{event.total}", ex=PROGRESS_LIFETIME_S)
             pipe.execute()
 
@@ -79,10 +114,10 @@ class EventReader(Generic[News]):
     @contextlib.contextmanager
     def follow(self, job_id: str) -> Iterator["asyncio.Queue[JobEvent | News]"]:
         """A queue that receives the job's events while the context is open."""
-        queue: asyncio.Queue[JobEvent | News] = asyncio.Queue()
-        self._followed[job_id] = queue
+        events: asyncio.Queue[JobEvent | News] = asyncio.Queue()
+        self._followed[job_id] = events
         try:
-            yield queue
+            yield events
         finally:
             del self._followed[job_id]
 
@@ -102,6 +137,6 @@ class EventReader(Generic[News]):
         self._position = entries[-1][0].decode()
         for _, fields in entries:
             event = job_event_adapter.validate_json(fields[b"event"])
-            queue = self._followed.get(event.job_id)
-            if queue is not None:
-                queue.put_nowait(event)
+            followed = self._followed.get(event.job_id)
+            if followed is not None:
+                followed.put_nowait(event)

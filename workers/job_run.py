@@ -11,7 +11,6 @@ from functools import partial
 from typing import Protocol
 
 from opentelemetry import trace
-from redis.exceptions import RedisError
 
 from shared.errors import DiptychError, JobCancelled
 from shared.events import JobEvent, JobFailed, JobFinished, JobLine, JobPrepared, JobPreview, JobProgress, JobStarted
@@ -35,7 +34,7 @@ class EventSink(Protocol):
     """Where events go: the event log, or a list in a test."""
 
     def append(self, stream: str, event: JobEvent) -> None:
-        """Raises redis.RedisError where the event cannot be sent."""
+        """Must not wait: a job's steps go on."""
         ...
 
 
@@ -129,10 +128,5 @@ class JobRunner:
         log.info("attempt %d ended: %s", job.attempt, error.code)
 
     def _emit(self, hold: Hold, event: JobEvent) -> None:
-        """Best effort: without Redis nobody sees the progress, but the job's end still stands in the ledger."""
-        if hold.reply_to is None:
-            return  # nobody follows it
-        try:
+        if hold.reply_to is not None:  # somebody follows it
             self._events.append(hold.reply_to, event)
-        except RedisError as error:
-            log.warning("an event could not be sent: %s", error)

@@ -44,7 +44,8 @@ def serve(work: Work, settings: WorkerSettings, metrics: WorkerMetrics) -> None:
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
     threads = settings.worker_threads or work.threads
     ledger = Ledger(open_engine(settings.ledger_url), metrics)
-    runner = JobRunner(ledger, EventWriter(client), settings.lease_s, metrics)
+    events = EventWriter(client)
+    runner = JobRunner(ledger, events, settings.lease_s, metrics)
     metrics.watch_jobs(lambda: runner.inside, threads)
     expose(metrics.registry, settings)
     app = make_celery(settings.redis_url)
@@ -62,7 +63,7 @@ def serve(work: Work, settings: WorkerSettings, metrics: WorkerMetrics) -> None:
     def keep_ours(**_: object) -> None:
         """Celery sets no logging up of its own where somebody answers this signal."""
 
-    with present(client, this_worker(queue, work.model, work.device, threads)):
+    with events, present(client, this_worker(queue, work.model, work.device, threads)):
         app.worker_main(
             [
                 "--quiet",  # its banner is no JSON

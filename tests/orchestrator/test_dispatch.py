@@ -50,6 +50,12 @@ async def collect(events):
     return [event async for event in events]
 
 
+@pytest.fixture
+def writer(redis_client):
+    with EventWriter(redis_client) as writer:
+        yield writer
+
+
 async def woken(redis_client):
     """The wake-up that a worker would get."""
     async with asyncio.timeout(5):
@@ -58,10 +64,11 @@ async def woken(redis_client):
     return message
 
 
+@pytest.mark.usefixtures("painter_lives")
 async def test_the_message_carries_the_id_and_the_events_come_back(
-    dispatching, redis_client, ledger, performed, painter_lives
+    dispatching, redis_client, writer, ledger, performed
 ):
-    runner = JobRunner(ledger, EventWriter(redis_client), lease_s=15)
+    runner = JobRunner(ledger, writer, lease_s=15)
     job = fresh_job()
     async with dispatching() as dispatcher:
         following = asyncio.ensure_future(collect(dispatcher.run(job)))
@@ -78,26 +85,27 @@ async def test_the_message_carries_the_id_and_the_events_come_back(
 async def test_an_end_without_events_is_found_in_the_ledger(
     dispatching, ledger, redis_client, performed, painter_lives
 ):
-    class Deaf:
+    class Mute:
         def append(self, stream, event):
-            raise redis.ConnectionError
+            """As where Redis was lost."""
 
     job = fresh_job()
     async with dispatching() as dispatcher:
         following = asyncio.ensure_future(collect(dispatcher.run(job)))
         await woken(redis_client)
-        await asyncio.to_thread(JobRunner(ledger, Deaf(), 15).run, job.id, performed)
+        await asyncio.to_thread(JobRunner(ledger, Mute(), 15).run, job.id, performed)
         assert [event.type for event in await following] == ["job_queued", "job_finished"]
 
 
+@pytest.mark.usefixtures("painter_lives")
 async def test_a_job_that_is_asked_for_again_is_followed_and_not_done_again(
-    dispatching, ledger, redis_client, performed, painter_lives
+    dispatching, ledger, redis_client, writer, performed
 ):
     job = fresh_job()
     async with dispatching() as dispatcher:
         first = asyncio.ensure_future(collect(dispatcher.run(job)))
         await woken(redis_client)
-        await asyncio.to_thread(JobRunner(ledger, EventWriter(redis_client), 15).run, job.id, performed)
+        await asyncio.to_thread(JobRunner(ledger, writer, 15).run, job.id, performed)
         ended = (await first)[-1]
         again = await collect(dispatcher.run(job))
     assert (again[0].type, again[0].place, again[1:]) == ("job_queued", None, [ended])
@@ -114,8 +122,8 @@ async def test_without_a_worker_the_job_ends_and_says_what_to_do(dispatching, le
     assert ledger.get(job.id).error.code == "worker_unavailable"
 
 
-async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching, redis_client, ledger, painter_lives):
-    writer, job, seen = EventWriter(redis_client), fresh_job(), []
+async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching, writer, ledger, painter_lives):
+    job, seen = fresh_job(), []
     async with dispatching() as dispatcher:
         async for event in dispatcher.run(job):
             seen.append(event)
@@ -136,9 +144,9 @@ async def test_what_a_worker_says_after_it_lost_its_job_is_not_shown(dispatching
 
 
 async def test_a_waiting_job_tells_its_place_and_when_it_is_likely_done(
-    dispatching, ledger, redis_client, performed, painter_lives
+    dispatching, ledger, writer, performed, painter_lives
 ):
-    runner = JobRunner(ledger, EventWriter(redis_client), lease_s=15)
+    runner = JobRunner(ledger, writer, lease_s=15)
     jobs = [fresh_job() for _ in range(3)]
     async with dispatching() as dispatcher:
         runs = [dispatcher.run(job) for job in jobs]
@@ -168,9 +176,7 @@ async def test_a_full_queue_refuses_the_next_job_of_that_key(dispatching, painte
         await other.aclose()
 
 
-async def test_many_jobs_are_followed_through_one_stream(redis_url, redis_client):
-    writer = EventWriter(redis_client)
-
+async def test_many_jobs_are_followed_through_one_stream(redis_url, redis_client, writer):
     async def first_events(reader, job_id):
         with reader.follow(job_id) as queue:
             return [(await asyncio.wait_for(queue.get(), 5)).step for _ in range(3)]

@@ -106,7 +106,8 @@ async def test_a_running_job_tells_its_step_to_those_who_do_not_follow_it(
 ):
     job_id = submit("one")
     ledger.claim(Queue.DIFFUSION, "somebody", 15)
-    EventWriter(redis_client).append("elsewhere", JobProgress(job_id=job_id, attempt=1, step=3, total=20))
+    with EventWriter(redis_client) as writer:
+        writer.append("elsewhere", JobProgress(job_id=job_id, attempt=1, step=3, total=20))
     waiting = submit("one")
     async with client_for(services=house) as client:
         jobs = {job["id"]: job for job in (await client.get("/v1/queue", headers=ONE)).json()["jobs"]}

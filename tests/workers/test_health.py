@@ -16,6 +16,7 @@ from workers.health import is_announced
 @pytest.fixture
 def client(redis_url):
     with redis.Redis.from_url(redis_url) as client:
+        client.flushall()  # others' workers may have announced themselves there
         yield client
 
 
