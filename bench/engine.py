@@ -7,6 +7,7 @@ one at a time.
 """
 
 import argparse
+import itertools
 import random
 import tempfile
 import threading
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -40,6 +42,8 @@ REQUESTS = 16
 STEPS = 20
 SLOW_STEPS = 30
 LOAD = 0.8
+PAIRS = 15
+"""Of a forward pass and a step in the engine, and of pictures without and with previews."""
 SETTINGS = ("throughput", "exact")
 EMBEDDED = ROOT / "models" / "painter"
 TARGETS = {"unet_0_8m": 5.0, "dit_2_9m": 2.5, "embedded": 1.15, "embedded_fast": 4.0}
@@ -132,20 +136,24 @@ def against(ours: Ours, calls: Callable[[], None], rounds: int, **values: Any) -
 
 
 def overhead(ours: Ours, name: str, rounds: int) -> float:
-    """What a step costs in the engine beyond the forward pass of the same batch, as a share of that."""
+    """What a step costs in the engine beyond the forward pass of the same batch, as a share of that: the median of
+    pairs, each of which is taken in the other order than the one before."""
     exact = name == "exact"
     painter, model = ours.painters[name], ours.model
     plan = planned(model, request(0, steps=STEPS), (model.canvas.side,) * 2)
 
-    def picture(seed: int) -> Picture:
-        return begun(model, painter._capacities, request(seed, steps=STEPS), plan, None, exact=exact).picture
+    def pictures() -> list[Picture]:
+        return [begun(model, painter._capacities, one, plan, None, exact=exact).picture for one in asked]
 
-    most = picture(0).most_rows // picture(0).rows
-    bare, full = [], []
-    for _ in range(rounds):
-        bare.append(forward_passes([picture(seed) for seed in range(most)]))
-        full.append(in_engine([picture(seed) for seed in range(most)], exact=exact))
-    return min(full) / min(bare) - 1
+    asked = [request(0, steps=STEPS)]
+    first = pictures()[0]
+    asked = [request(seed, steps=STEPS) for seed in range(first.most_rows // first.rows)]
+    ratios = []
+    for number in range(rounds):
+        bare, full = partial(forward_passes, pictures()), partial(in_engine, pictures(), exact=exact)
+        took = {way: way() for way in ((bare, full) if number % 2 else (full, bare))}
+        ratios.append(took[full] / took[bare])
+    return median(ratios) - 1
 
 
 @torch.inference_mode()
@@ -176,8 +184,7 @@ def poisson(ours: Ours, arrivals: int) -> dict[str, float]:
     """Mean seconds from a request to its picture, at random arrivals: one at a time, and in the engine."""
     painter = ours.painters["exact"]
     alone = median(timed(lambda seed=seed: list(painter.paint(request(seed)))) for seed in range(5))
-    chance = random.Random(0)
-    pauses = [chance.expovariate(LOAD / alone) for _ in range(arrivals)]
+    pauses = [pause * alone for pause in typical_pauses(arrivals)]
     one = threading.Lock()
 
     def in_turn(seed: int) -> None:
@@ -188,6 +195,23 @@ def poisson(ours: Ours, arrivals: int) -> dict[str, float]:
     for name in SETTINGS:
         ways[name] = lambda seed, name=name: list(ours.painters[name].paint(request(seed)))
     return {name: mean(under_load(way, pauses)) for name, way in ways.items()}
+
+
+def typical_pauses(arrivals: int) -> list[float]:
+    """Random pauses between arrivals, in times that one takes to be served: the first ones whose mean time to finish,
+    one at a time, is what theory says of this load (Pollaczek and Khinchine's formula), as that of few arrivals can be
+    anything."""
+    theory = 1 + LOAD / (2 * (1 - LOAD))
+    for seed in itertools.count():
+        chance = random.Random(seed)
+        pauses = [chance.expovariate(LOAD) for _ in range(arrivals)]
+        wait, waits = 0.0, []
+        for pause in pauses:
+            wait = max(0.0, wait - pause) + 1
+            waits.append(wait)
+        if abs(mean(waits) / theory - 1) < 0.02:
+            return pauses
+    raise AssertionError
 
 
 def under_load(way: Callable[[int], object], pauses: list[float]) -> list[float]:
@@ -201,17 +225,18 @@ def under_load(way: Callable[[int], object], pauses: list[float]) -> list[float]
 
 def preview_cost(ours: Ours, rounds: int) -> float:
     """The share of pictures per second that is lost where every step is shown."""
-    without, shown = [], []
-    for _ in range(rounds):
-        without.append(timed(lambda: ours.together("throughput", steps=STEPS)))
-        shown.append(timed(lambda: ours.together("previews", steps=STEPS)))
-    return 1 - min(without) / min(shown)
+    shares = []
+    for number in range(rounds):
+        ways = ("throughput", "previews") if number % 2 else ("previews", "throughput")
+        took = {way: timed(lambda way=way: ours.together(way, steps=STEPS)) for way in ways}
+        shares.append(took["throughput"] / took["previews"])
+    return 1 - median(shares)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--arrivals", type=int, default=60)
+    parser.add_argument("--arrivals", type=int, default=100)
     options = parser.parse_args()
     disable_progress_bar()
     figures: dict[str, Any] = {"requests": REQUESTS, "steps": STEPS}
@@ -236,11 +261,11 @@ def main() -> None:
                     rows.append({"model": case, "way": way, "pictures/s": REQUESTS / seconds, "x peer": best / seconds})
                 figures[f"speedup_{case}"] = {way: round(best / took[way], 2) for way in SETTINGS}
             if name != "dit_2_9m":
-                figures[f"overhead_{name}"] = {way: round(overhead(ours, way, 5), 4) for way in SETTINGS}
+                figures[f"overhead_{name}"] = {way: round(overhead(ours, way, PAIRS), 4) for way in SETTINGS}
                 waits = poisson(ours, options.arrivals)
                 figures[f"poisson_{name}"] = {way: round(waits[way] / waits["one at a time"], 2) for way in SETTINGS}
         figures["overhead"], figures["poisson_ratio"] = figures["overhead_embedded"], figures["poisson_embedded"]
-        figures["preview_cost"] = round(preview_cost(ours, 5), 4)
+        figures["preview_cost"] = round(preview_cost(ours, PAIRS), 4)
         figures["threads"] = torch.get_num_threads()
         figures["dtype"] = str(ours.model.usual.denoiser.network.dtype).removeprefix("torch.")
     reached = figures["overhead"]["throughput"] <= 0.03 and figures["poisson_ratio"]["throughput"] <= 0.6

@@ -25,10 +25,12 @@ from services.diffusion.families import Denoiser
 from services.diffusion.lora import Loras, LoraSet
 from services.diffusion.prompts import Conditioning
 
-MOST_ROWS = 16
-WORTH_IT = 0.95
+MOST_ROWS = 32
+WORTH_IT = 0.9
 """The smallest batch is chosen whose rows take at most the least time of all over this."""
 ROUNDS = 3
+PATIENCE = 6
+"""No larger sizes are tried after so many in a row of which none made a row cheaper than any before."""
 FEW_ROWS = 4
 WORTH_MORE_THREADS = 0.8
 """All cores are worth it where the time then is at most this share: other processes want cores too, and then each step
@@ -134,7 +136,7 @@ def measured(trial: "Trial") -> Capacity:
 
 
 def affordable(trial: "Trial") -> list[int]:
-    """The sizes that there are time and memory for, each tried once (and the first one twice, to warm up)."""
+    """The sizes that pay and that there are time and memory for, each tried once (the first one twice, to warm up)."""
     began, sizes = time.monotonic(), []
     trial.run(1)
     for rows in range(1, MOST_ROWS + 1):
@@ -143,7 +145,8 @@ def affordable(trial: "Trial") -> list[int]:
         except torch.OutOfMemoryError:
             break
         sizes.append(rows)
-        if time.monotonic() - began > BUDGET_S / ROUNDS:
+        cheapest = min(sizes, key=lambda each: trial.seconds[each] / each)
+        if rows - cheapest >= PATIENCE or time.monotonic() - began > BUDGET_S / ROUNDS:
             break
     trial.seconds[1] = min(trial.seconds[1], trial.run(1))
     return sizes

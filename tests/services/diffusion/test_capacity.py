@@ -50,7 +50,7 @@ def test_a_batch_is_never_larger_than_the_most():
 def test_only_sizes_that_keep_every_bit_count_as_alike(classes, alike):
     """Sizes up to the same bound come from the same kernel."""
     error = lambda rows: next((bound for bound in classes if rows <= bound), 99) * 1e-3  # noqa: E731
-    network = Network(seconds=lambda rows: 0.002, error=error)
+    network = Network(seconds=lambda rows: 0.02 / rows, error=error)
     assert measured(Trial(network, ROW, SHAPE, directly)).alike == alike
 
 
