@@ -1,4 +1,4 @@
-"""Draws a real conversation as a picture for the README: what was asked, what the painter showed, what OCR read.
+"""Draws a real conversation as a picture for docs/models.md: what was asked, what the painter showed, what OCR read.
 
 `python -m bench.conversation --url http://127.0.0.1:8000` talks to a running system and writes
 `bench/results/conversation.png`. Nothing in it is made up and nothing chosen: it is the first answer to a fixed seed.

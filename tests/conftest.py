@@ -35,14 +35,13 @@ from orchestrator.turns import TurnRunner
 from orchestrator.uploads import Uploads
 from orchestrator.wiring import Services
 from shared.artifacts import DirectoryArtifactStore
-from shared.database import metadata, open_engine
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, Job
 from shared.ledger import Ledger
 from shared.text_jobs import ComposeText, Lettering, TextComposed, TextLine, TextRead
 from shared.text_places import FindText, TextPlaces
 from workers.job_run import JobRunner
 
-pytest_plugins = ["tests.databases", "tests.spans"]
+pytest_plugins = ["tests.databases", "tests.spans", "tests.systems"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,14 +76,6 @@ class ListSink:
 
     def append(self, stream, event):
         self._emit(event)
-
-
-@pytest.fixture
-def engine(tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
-    metadata.create_all(engine)  # what all migrations together make: tests/orchestrator/test_migrating.py
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

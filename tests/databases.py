@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from cli.ports import free_port
 from shared.database import metadata, open_engine
@@ -57,11 +58,32 @@ def postgres_url(tmp_path_factory):
     process.wait(10)
 
 
+@pytest.fixture(scope="session")
+def empty_tables(tmp_path_factory):
+    """A SQLite file with our tables and nothing in them, to be copied: making them anew waits for the disk."""
+    file = tmp_path_factory.mktemp("tables") / "ledger.db"
+    engine = open_engine(f"sqlite:///{file}")
+    metadata.create_all(engine)  # what all migrations together make: tests/orchestrator/test_migrating.py
+    engine.dispose()
+    return file
+
+
+def open_hasty(file):
+    """An engine of a SQLite file that need not outlive a power cut."""
+    engine = open_engine(f"sqlite:///{file}")
+
+    @event.listens_for(engine, "connect")
+    def hurry(connection, _record):
+        connection.execute("PRAGMA synchronous=OFF")
+
+    return engine
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_empty_engine(request, tmp_path):
     """A database of each kind in turn, without tables."""
     if request.param == "sqlite":
-        engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+        engine = open_hasty(tmp_path / "ledger.db")
     else:
         engine = open_engine(request.getfixturevalue("postgres_url"))
         with engine.begin() as connection:
@@ -76,3 +98,11 @@ def each_engine(each_empty_engine):
     """A database of each kind in turn, with our tables."""
     metadata.create_all(each_empty_engine)
     return each_empty_engine
+
+
+@pytest.fixture
+def engine(empty_tables, tmp_path):
+    """A SQLite database with our tables."""
+    engine = open_hasty(shutil.copy(empty_tables, tmp_path / "ledger.db"))
+    yield engine
+    engine.dispose()

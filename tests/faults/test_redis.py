@@ -11,7 +11,8 @@ from tests.faults.verdict import judge
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 JOBS, AT_ONCE = 150, 12
-FROZEN_S = 8.0
+FROZEN_S = 6.0
+"""Longer than a worker waits for an answer of Redis."""
 
 
 async def kill(house):

@@ -23,7 +23,7 @@ async def until_begun(driver, count):
 
 async def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(house):
     async with driving(house) as driver:
-        asked = [work(number, "slow", steps=20) for number in range(8)]
+        asked = [work(number, "slow", steps=8) for number in range(8)]  # longer than a lease, and some run alone again
         running = asyncio.create_task(driver.run_all(asked, at_once=8))
         await until_begun(driver, 8)
         busy = Runs(house.folder.path).all()[-1].pid

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.folders import ROOT, DataFolder
 from cli.ports import free_port
-from tests.integration.conftest import System, running
 from tests.integration.otlp import receiving
+from tests.systems import System, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 KEY = "key-of-this-test"

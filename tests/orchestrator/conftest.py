@@ -44,7 +44,7 @@ def client_for(make_services):
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-                client.app, client.vlm = app, made.vlm
+                client.app, client.house, client.vlm = app, made, made.vlm
                 yield client
 
     return client_for
@@ -90,12 +90,14 @@ def sdk_for(make_services):
 def house_of(make_services, engine, client_for):
     """A context manager: a client of a house that dies after so many writes."""
 
-    def make(writes):
+    @contextlib.asynccontextmanager
+    async def make(writes, vlm=None, **parts):
         running = Dying(engine, writes)
-        services = make_services(Speaking())
+        services = make_services(vlm or Speaking(), **parts)
         object.__setattr__(services, "running", running)
         object.__setattr__(services, "journal", Journal(running))
-        return client_for(services=services), running, services
+        async with client_for(services=services) as client:
+            yield client
 
     return make
 

@@ -3,11 +3,14 @@
 import asyncio
 import json
 
+import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from orchestrator.api.responses_resume import resume
 from orchestrator.records.running import RunningRecords
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
 from shared.events import Usage
+from shared.job_table import jobs
 
 WISH = {"model": "diptych", "input": "hello", "stream": True}
 PAINT = {"type": "image_generation", "partial_images": 2}
@@ -23,6 +26,7 @@ BODIES = {
     | {"tools": [PAINT], "diptych": {"call": {"name": "generate_image", "prompt": 'a cat with the words "OPEN"'}}},
 }
 WITHIN_S = 10
+MOST_WRITES = 60
 
 
 class Speaking:
@@ -81,8 +85,9 @@ async def leave(house, response_id):
     return run
 
 
-async def begin(client, body, running):
+async def begin(client, body):
     """Ask, and leave when the process has come as far as it does. Returns the response's id; None: it has ended."""
+    running = client.house.running
     asking = asyncio.create_task(client.post("/v1/responses", json=body))
     dying = asyncio.create_task(running.dead.wait())
     await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED, timeout=WITHIN_S)
@@ -94,6 +99,44 @@ async def begin(client, body, running):
     await leave(client.house, run.record.id)
     await asyncio.wait({asking}, timeout=WITHIN_S)
     return run.record.id
+
+
+async def go_on(house):
+    """Go on with the response that nobody keeps alive, to its end. Returns the run."""
+    run = await resume(house.running.take_silent(60), house)
+    await asyncio.wait_for(run.task, WITHIN_S)
+    return run
+
+
+async def dying_before_each_write(house_of, body, **parts):
+    """Die before the first write, then before the second, until all are outlived; each time another process goes on.
+
+    Checks what must hold wherever it dies: no event is lost, changed or sent twice, and it comes to its end. Yields
+    each response's events, when its house is closed.
+    """
+    for writes in range(MOST_WRITES):
+        async with house_of(writes, **parts) as client:
+            response_id = await begin(client, body)
+            if response_id is None:
+                return
+            before = client.house.responses.events_after(response_id, -1)
+            await go_on(client.house)
+            assert client.house.responses.events_after(response_id, -1)[: len(before)] == before
+            events = await replayed(client, response_id)
+            assert events == await replayed(client, response_id)
+        assert [event["sequence_number"] for event in events] == list(range(len(events)))
+        assert [event["type"] for event in events].count("response.completed") == 1
+        assert events[-1]["type"] == "response.completed"
+        yield events
+    raise AssertionError("it never came to its end")
+
+
+def take_jobs(engine):
+    """The kinds and attempts of all jobs, which are gone then: the next house begins without them."""
+    with engine.begin() as connection:
+        taken = connection.execute(sa.select(jobs.c.kind, jobs.c.attempt)).all()
+        connection.execute(jobs.delete())
+    return taken
 
 
 async def replayed(client, response_id):

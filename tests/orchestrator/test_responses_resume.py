@@ -3,14 +3,12 @@
 import asyncio
 
 import pytest
-import sqlalchemy as sa
 
 from orchestrator.api import responses_resume
 from orchestrator.api.responses_resume import resume, resume_forever
 from orchestrator.records.responses import responses
 from orchestrator.vlm.client import VlmText
 from shared.errors import NotFound
-from shared.job_table import jobs
 from tests.orchestrator.dying import (
     BODIES,
     GIVEN,
@@ -23,19 +21,18 @@ from tests.orchestrator.dying import (
     WITHIN_S,
     Speaking,
     begin,
+    dying_before_each_write,
+    go_on,
     replayed,
+    take_jobs,
 )
 
 PAINTED = (PICTURE, MIXED, GIVEN, LETTERED)
 
 
-def check_whole(events, kind, engine):
+def check_whole(events, kind, taken):
     """Everything that was wanted is there, once."""
-    assert [event["sequence_number"] for event in events] == list(range(len(events)))
-    last = events[-1]
-    assert [event["type"] for event in events].count("response.completed") == 1
-    assert last["type"] == "response.completed"
-    output = last["response"]["output"]
+    output = events[-1]["response"]["output"]
     done = [event["item"]["id"] for event in events if event["type"] == "response.output_item.done"]
     assert sorted(done) == sorted(item["id"] for item in output)
     pictures = [item for item in output if item["type"] == "image_generation_call"]
@@ -50,39 +47,22 @@ def check_whole(events, kind, engine):
     assert ("Here it is." in deltas) == (kind not in (TEXT, GIVEN, LETTERED))
     kinds = [event["type"] for event in events]
     assert kinds.count("response.image_generation_call.completed") == (kind in PAINTED)
-    with engine.connect() as connection:
-        attempts = connection.execute(sa.select(jobs.c.attempt)).scalars().all()
-    assert list(attempts) == {TEXT: [], LETTERED: [1, 1]}.get(kind, [1])
+    assert [attempt for _, attempt in taken] == {TEXT: [], LETTERED: [1, 1]}.get(kind, [1])
 
 
 @pytest.mark.parametrize("kind", [TEXT, LINK, PICTURE, MIXED, GIVEN, LETTERED])
 async def test_from_any_moment_on_the_response_comes_to_its_end_with_nothing_lost_or_twice(house_of, engine, kind):
-    for writes in range(60):
-        with engine.begin() as connection:
-            connection.execute(jobs.delete())
-        opened, running, services = house_of(writes)
-        async with opened as client:
-            client.house = services
-            response_id = await begin(client, BODIES[kind], running)
-            if response_id is None:
-                assert writes >= 4
-                return
-            before = services.responses.events_after(response_id, -1)
-            run = await resume(running.take_silent(60), services)
-            await asyncio.wait_for(run.task, WITHIN_S)
-            stored = services.responses.events_after(response_id, -1)
-            assert stored[: len(before)] == before
-            check_whole(await replayed(client, response_id), kind, engine)
-    raise AssertionError("it never came to its end")
+    deaths = 0
+    async for events in dying_before_each_write(house_of, BODIES[kind]):
+        check_whole(events, kind, take_jobs(engine))
+        deaths += 1
+    assert deaths >= 4
 
 
 async def test_a_text_that_broke_off_is_closed_as_incomplete_and_remembered_but_not_shown_to_the_vlm(house_of):
-    opened, running, services = house_of(3)
-    async with opened as client:
-        client.house = services
-        response_id = await begin(client, BODIES[TEXT], running)
-        run = await resume(running.take_silent(60), services)
-        await asyncio.wait_for(run.task, WITHIN_S)
+    async with house_of(3) as client:
+        response_id = await begin(client, BODIES[TEXT])
+        run = await go_on(client.house)
         output = (await replayed(client, response_id))[-1]["response"]["output"]
     assert [(item["status"], item["content"][0]["text"]) for item in output] == [
         ("incomplete", "I will "),
@@ -92,11 +72,9 @@ async def test_a_text_that_broke_off_is_closed_as_incomplete_and_remembered_but_
 
 
 async def test_what_nobody_goes_on_with_is_found_and_gone_on_with(house_of):
-    opened, running, services = house_of(2)
-    async with opened as client:
-        client.house = services
-        response_id = await begin(client, BODIES[LINK], running)
-        resuming = asyncio.create_task(resume_forever(services))
+    async with house_of(2) as client:
+        response_id = await begin(client, BODIES[LINK])
+        resuming = asyncio.create_task(resume_forever(client.house))
         events = await asyncio.wait_for(replayed(client, response_id), WITHIN_S)
         resuming.cancel()
     assert events[-1]["type"] == "response.completed"
@@ -104,14 +82,13 @@ async def test_what_nobody_goes_on_with_is_found_and_gone_on_with(house_of):
 
 async def test_a_response_that_is_stopped_while_nobody_runs_it_ends_as_cancelled(house_of, monkeypatch):
     monkeypatch.setattr(responses_resume, "EVERY_S", 0.05)
-    opened, running, services = house_of(8)
-    async with opened as client:
-        client.house = services
-        response_id = await begin(client, BODIES[PICTURE], running)
+    async with house_of(8) as client:
+        response_id = await begin(client, BODIES[PICTURE])
         cancelling = asyncio.create_task(client.post(f"/v1/responses/{response_id}/cancel"))
-        while not running.renew([(response_id, 1)], -1)[response_id, 1]:  # noqa: ASYNC110 - it is in the records only
+        renew = client.house.running.renew
+        while not renew([(response_id, 1)], -1)[response_id, 1]:  # noqa: ASYNC110 - it is in the records only
             await asyncio.sleep(0.01)
-        resuming = asyncio.create_task(resume_forever(services))
+        resuming = asyncio.create_task(resume_forever(client.house))
         cancelled = await asyncio.wait_for(cancelling, WITHIN_S)
         resuming.cancel()
     assert cancelled.json()["status"] == "cancelled"
@@ -120,15 +97,13 @@ async def test_a_response_that_is_stopped_while_nobody_runs_it_ends_as_cancelled
 
 async def test_one_that_cannot_be_gone_on_with_is_given_up(house_of, engine, monkeypatch):
     monkeypatch.setattr(responses_resume, "MOST_STALLED", 2)
-    opened, running, services = house_of(2)
-    async with opened as client:
-        client.house = services
-        response_id = await begin(client, BODIES[TEXT], running)
+    async with house_of(2) as client:
+        response_id = await begin(client, BODIES[TEXT])
         with engine.begin() as connection:
             connection.execute(responses.update().values(begun={"request": {"tools": "?"}, "painting": {}}))
         for _ in range(2):
-            assert running.take_silent(-1) is not None
-        resuming = asyncio.create_task(resume_forever(services))
+            assert client.house.running.take_silent(-1) is not None
+        resuming = asyncio.create_task(resume_forever(client.house))
         events = await asyncio.wait_for(replayed(client, response_id), WITHIN_S)
         resuming.cancel()
         found = (await client.get(f"/v1/responses/{response_id}")).json()
@@ -175,11 +150,9 @@ async def test_a_stopping_process_hands_its_responses_back_at_once(make_services
 
 
 async def test_a_response_that_was_deleted_is_not_gone_on_with(house_of):
-    opened, running, services = house_of(2)
-    async with opened as client:
-        client.house = services
-        response_id = await begin(client, BODIES[TEXT], running)
-        taken = running.take_silent(60)
-        services.responses.delete(response_id, "local")
+    async with house_of(2) as client:
+        response_id = await begin(client, BODIES[TEXT])
+        taken = client.house.running.take_silent(60)
+        client.house.responses.delete(response_id, "local")
         with pytest.raises(NotFound):
-            await resume(taken, services)
+            await resume(taken, client.house)

@@ -10,7 +10,19 @@ from orchestrator.api.responses_resume import resume
 from orchestrator.vlm.client import VlmEnd, VlmText, VlmToolCall
 from shared.events import Usage
 from tests.conftest import data_url, png
-from tests.orchestrator.dying import BODIES, LINK, PAINT, TEXT, WISH, WITHIN_S, Speaking, begin, replayed
+from tests.orchestrator.dying import (
+    BODIES,
+    LINK,
+    PAINT,
+    TEXT,
+    WISH,
+    WITHIN_S,
+    Speaking,
+    begin,
+    dying_before_each_write,
+    go_on,
+    replayed,
+)
 
 
 class Gated(Speaking):
@@ -34,12 +46,10 @@ async def has_begun(run):
 
 
 async def test_a_stream_is_followed_from_its_start_while_another_process_goes_on_with_it(house_of):
-    opened, running, services = house_of(3)
-    async with opened as client:
-        client.house = services
-        response_id = await begin(client, BODIES[TEXT], running)
-        object.__setattr__(services, "vlm", vlm := Gated())
-        run = await resume(running.take_silent(60), services)
+    async with house_of(3) as client:
+        response_id = await begin(client, BODIES[TEXT])
+        object.__setattr__(client.house, "vlm", vlm := Gated())
+        run = await resume(client.house.running.take_silent(60), client.house)
         following = asyncio.create_task(replayed(client, response_id))
         await asyncio.wait_for(has_begun(run), WITHIN_S)
         vlm.gate.set()
@@ -80,8 +90,7 @@ async def test_a_step_whose_commit_was_not_heard_of_is_gone_on_from(make_service
         cut = await asyncio.wait_for(client.post("/v1/responses", json=BODIES[LINK]), WITHIN_S)
         (attempt,) = unheard
         services.running.renew([attempt], -1)
-        run = await resume(services.running.take_silent(60), services)
-        await asyncio.wait_for(run.task, WITHIN_S)
+        await go_on(services)
         events = await replayed(client, attempt.response_id)
     assert "[DONE]" not in cut.text
     assert events[-1]["type"] == "response.completed"
@@ -101,38 +110,19 @@ class Twice(Speaking):
 
 
 async def test_pictures_that_are_the_same_are_each_linked_once_from_any_moment_on(house_of):
-    for writes in range(40):
-        opened, running, services = house_of(writes)
-        object.__setattr__(services, "vlm", Twice())
-        async with opened as client:
-            client.house = services
-            response_id = await begin(client, WISH, running)
-            if response_id is None:
-                assert writes >= 4
-                return
-            run = await resume(running.take_silent(60), services)
-            await asyncio.wait_for(run.task, WITHIN_S)
-            output = (await replayed(client, response_id))[-1]["response"]["output"]
-        assert str(output).count("/v1/artifacts/") == 2
-    raise AssertionError("it never came to its end")
+    deaths = 0
+    async for events in dying_before_each_write(house_of, WISH, vlm=Twice()):
+        assert str(events[-1]["response"]["output"]).count("/v1/artifacts/") == 2
+        deaths += 1
+    assert deaths >= 4
 
 
 async def test_one_that_nobody_hears_of_before_its_end_writes_once_a_step_and_is_gone_on_with_all_the_same(house_of):
-    for writes in range(40):
-        opened, running, services = house_of(writes)
-        async with opened as client:
-            client.house = services
-            response_id = await begin(client, BODIES[LINK] | {"stream": False}, running)
-            if response_id is None:
-                assert writes == 2  # the VLM's call, and its result
-                return
-            run = await resume(running.take_silent(60), services)
-            await asyncio.wait_for(run.task, WITHIN_S)
-            events = await replayed(client, response_id)
-        assert [event["sequence_number"] for event in events] == list(range(len(events)))
-        assert events[-1]["type"] == "response.completed"
+    deaths = 0
+    async for events in dying_before_each_write(house_of, BODIES[LINK] | {"stream": False}):
         assert str(events[-1]["response"]["output"]).count("/v1/artifacts/") == 1
-    raise AssertionError("it never came to its end")
+        deaths += 1
+    assert deaths == 2  # the VLM's call, and its result
 
 
 def transparent():
@@ -145,14 +135,12 @@ async def test_a_picture_is_painted_as_it_was_asked_for_whoever_goes_on(house_of
     tool = PAINT | {"input_fidelity": "high", "input_image_mask": {"image_url": transparent()}}
     words = [{"type": "input_text", "text": "hello"}, {"type": "input_image", "image_url": data_url(png())}]
     body = WISH | {"input": [{"role": "user", "content": words}], "tools": [tool]}
-    opened, running, services = house_of(3)
-    async with opened as client:
-        client.house = services
-        begun, options = services.runs.add, []
-        services.runs.add = lambda run: (options.append(run._tools.options), begun(run))
-        await begin(client, body, running)
-        run = await resume(running.take_silent(60), services)
-        await asyncio.wait_for(run.task, WITHIN_S)
+    async with house_of(3) as client:
+        runs, options = client.house.runs, []
+        add = runs.add
+        runs.add = lambda run: (options.append(run._tools.options), add(run))
+        await begin(client, body)
+        await go_on(client.house)
     first, second = options
     assert first == second
     assert first.mask is not None

@@ -38,8 +38,11 @@ async def test_tasks_that_read_from_redis_end_at_any_moment(redis_url, monkeypat
             except RedisError:
                 continue
 
-    for number in range(200):
+    async def read_for(seconds):
         task = asyncio.create_task(read())
-        await asyncio.sleep(number % 60 / 1000)
+        await asyncio.sleep(seconds)
         await asyncio.wait_for(end(task), 10)
+
+    for _ in range(4):
+        await asyncio.gather(*(read_for(moment / 1000) for moment in range(60)))
     await client.aclose()

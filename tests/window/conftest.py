@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from bench.browser import NoBrowser
 from bench.browser import browser as chromium
 from cli.folders import ROOT
-from tests.integration.conftest import System, running
 
 SCREENSHOTS = ROOT / "runs" / "window"
 WAIT_MS = 60_000
@@ -39,12 +38,6 @@ def browser() -> Iterator[Browser]:
             yield opened
     except NoBrowser as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="package")
-def system(tmp_path_factory) -> Iterator[System]:
-    with running(tmp_path_factory.mktemp("window"), DIPTYCH_LEASE_S="3") as system:
-        yield system
 
 
 @dataclass

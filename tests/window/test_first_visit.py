@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.conftest import running
+from tests.systems import one_more_orchestrator
 from tests.window.axe import violations
 from tests.window.saying import DRAW, fact, paint_slowly, say, until_answered
 
@@ -136,8 +136,8 @@ def test_every_file_of_the_window_is_guarded(system, header):
     assert "frame-ancestors 'none'" in policy
 
 
-def test_a_key_is_asked_for_once_where_one_is_set(visit_with, tmp_path):
-    with running(tmp_path / "keyed", DIPTYCH_API_KEY=KEY) as keyed:
+def test_a_key_is_asked_for_once_where_one_is_set(visit_with, system):
+    with one_more_orchestrator(system, DIPTYCH_API_KEY=KEY) as keyed:
         visit = visit_with(url=keyed.url)
         page = visit.page()
         field = page.get_by_label("API key")

@@ -1,4 +1,4 @@
-"""The real system, started once for all integration tests by the same command that people use."""
+"""The real system, started once for all tests that use it, by the same command that people use."""
 
 import contextlib
 import json
@@ -16,9 +16,8 @@ import openai
 import psutil
 import pytest
 
+from cli.folders import ROOT
 from cli.ports import free_port
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass
@@ -74,6 +73,22 @@ def running(data: Path, **settings: str) -> Iterator[System]:
         down = diptych("down", environment=environment)
     assert down.returncode == 0, down.stdout + down.stderr
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+@contextlib.contextmanager
+def one_more_orchestrator(system: System, **settings: str) -> Iterator[System]:
+    """The same system, reached by a second orchestrator with settings of its own."""
+    first = psutil.Process(system.pid("orchestrator"))
+    port = free_port()
+    environment = first.environ() | {"DIPTYCH_PORT": str(port)} | settings
+    process = subprocess.Popen(first.cmdline(), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        second = System(url=f"http://127.0.0.1:{port}", data=system.data)
+        second.wait_until_ready()
+        yield second
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture(scope="session")
