@@ -78,6 +78,23 @@ def test_a_reload_in_mid_picture_goes_on_with_it(page, system):
     assert [item["type"] for item in items_of(system, page)].count("image_generation_call") == 1
 
 
+def test_what_ended_while_nobody_looked_is_told_when_the_conversation_is_opened_again(page, visit, system):
+    paint_slowly(page, seed=26)
+    address = f"/?{page.url.partition('?')[2]}"
+    page.close()
+    conversation = httpx.get(f"{system.url}/v1/conversations", timeout=30).json()["data"][0]
+    stopped = conversation["running_response_id"]
+    assert httpx.post(f"{system.url}/v1/responses/{stopped}/cancel", timeout=30).json()["status"] == "cancelled"
+    later = visit.page(address)
+    expect(later.locator(".turn.user")).to_have_text(DRAW)
+    expect(later.locator(".turn.answer")).to_contain_text("Stopped.")
+    until_answered(later)
+    system.wait_until(lambda: len(items_of(system, later)) == 2, 20)  # from now on it stands among the items
+    later.reload()
+    expect(later.locator(".turn.answer")).to_contain_text("Stopped.")
+    assert later.locator(".turn").count() == 2
+
+
 def test_a_network_cut_in_mid_stream_resumes_by_itself(visit_with, wire, system):
     page = visit_with(url=wire.url).page()
     card = paint_slowly(page, seed=22)

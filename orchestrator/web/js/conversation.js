@@ -19,6 +19,7 @@ export class ConversationPage {
     Object.assign(this, { id, onmade, onchange, onlost });
     this.leaving = new AbortController();
     this.running = null;
+    this.seen = new Set(); // responses that were watched to their end
     this.givenUp = new AbortController(); // the wish that is being sent
     this.log = new Log((after) => this.page(after));
     this.composer = new Composer({
@@ -47,8 +48,9 @@ export class ConversationPage {
     this.catching = true;
     try {
       await this.log.catchUp();
-      const { running_response_id: running } = await this.get(`conversations/${this.id}`);
-      if (running && !this.composer.busy) await this.takeUp(running);
+      const { running_response_id: running, unkept_response_id: unkept } = await this.get(`conversations/${this.id}`);
+      const response = running ?? unkept; // what failed or was stopped while nobody looked is shown once, and kept
+      if (response && !this.composer.busy && !this.seen.has(response)) await this.takeUp(response);
     } catch (error) {
       if (this.leaving.signal.aborted) return;
       notice(error.status === 404 ? "This conversation is gone." : error.message);
@@ -131,7 +133,9 @@ export class ConversationPage {
     try {
       for await (const event of follow(responseId, this.leaving.signal)) {
         const response = answer.apply(event);
-        if (response) await this.ended(response, answer, again);
+        if (!response) continue;
+        this.seen.add(responseId);
+        await this.ended(response, answer, again);
       }
     } finally {
       this.running = null;
