@@ -7,8 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.window.axe import violations
+from tests.window.conftest import ROOT
 from tests.window.saying import DRAW, SLOW, fact, paint_slowly, say, until_answered
 from tests.window.wire import Wire
+
+PAGE = ROOT / "tests" / "fixtures" / "page.png"
 
 
 @pytest.fixture
@@ -211,6 +214,33 @@ def test_what_was_typed_is_still_there_when_one_comes_back(page):
     expect(page.get_by_role("heading", name="Workers")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Your message")).to_have_value("half a wish")
+
+
+def test_a_draft_outlives_a_reload_with_its_pictures_until_it_was_sent(page):
+    page.get_by_label("Your message").fill("what does this say?")
+    page.locator("input[type=file]").set_input_files(PAGE)
+    attached = page.get_by_role("list", name="Attached").get_by_role("listitem")
+    expect(attached.locator(".tokens")).to_contain_text("tokens")
+    page.reload()
+    expect(page.get_by_label("Your message")).to_have_value("what does this say?")
+    expect(attached.locator("img")).to_have_attribute("alt", PAGE.name)
+    page.route("**/v1/responses", lambda _: None)  # it never arrives
+    page.get_by_label("Your message").press("Enter")
+    expect(page.locator(".turn.user")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Your message")).to_have_value("what does this say?")
+    expect(attached).to_have_count(1)
+    page.unroute("**/v1/responses")
+    page.get_by_label("Your message").press("Enter")
+    expect(page.locator(".reading .lines")).to_be_visible()
+    page.get_by_label("Your message").fill("and then?")
+    until_answered(page)
+    page.reload()
+    expect(page.get_by_label("Your message")).to_have_value("and then?")
+    page.get_by_role("link", name="New conversation").click()
+    expect(page.locator(".invitation")).to_be_visible()
+    expect(page.get_by_label("Your message")).to_have_value("")
+    expect(attached).to_have_count(0)
 
 
 def test_a_wish_that_never_got_away_can_be_given_up_and_changed(visit_with, wire, system):
