@@ -124,6 +124,16 @@ def test_a_wish_that_is_sent_while_the_network_is_away_is_answered_once(visit_wi
     assert [item["type"] for item in items_of(system, page)].count("image_generation_call") == 2
 
 
+def test_that_the_network_is_away_is_said_no_longer_than_it_is(visit_with, wire):
+    page = visit_with(url=wire.url).page()
+    wire.cut()
+    page.get_by_label("Search conversations").fill("cat")
+    expect(page.locator("#notice")).to_contain_text("does not answer")
+    wire.mend()
+    page.get_by_label("Search conversations").fill("")
+    expect(page.locator("#notice")).to_have_text("", timeout=5_000)
+
+
 def test_two_tabs_show_the_same_conversation(visit):
     one = visit.page()
     card = paint_slowly(one, seed=23)

@@ -144,6 +144,9 @@ def test_a_key_is_asked_for_once_where_one_is_set(visit_with, tmp_path):
         field.fill("wrong")
         field.press("Enter")
         expect(page.get_by_text("That key is not one of this server's")).to_be_visible()
+        page.get_by_label("API key").fill("ключ")  # no header can carry it
+        page.get_by_role("button", name="Use this key").click()
+        assert page.get_by_label("API key").evaluate("field => field.validity.patternMismatch")
         page.get_by_label("API key").fill(KEY)
         page.get_by_role("button", name="Use this key").click()
         say(page, DRAW)
