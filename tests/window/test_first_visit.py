@@ -114,12 +114,14 @@ def test_a_conversation_is_called_by_the_first_whole_words_that_were_said(page):
 
 def test_what_the_server_refuses_is_said_in_its_words_and_can_be_tried_again(page, system):
     def refuse(route):
-        error = {"message": "Too many jobs wait already.", "type": "rate_limit_error", "param": None, "code": "busy"}
+        words = "Too many jobs wait already: see `./diptych top`."
+        error = {"message": words, "type": "rate_limit_error", "param": None, "code": "busy"}
         route.fulfill(status=429, content_type="application/json", body=json.dumps({"error": error}))
 
     page.route("**/v1/responses", refuse, times=1)
     say(page, DRAW)
-    expect(page.locator(".turn.answer .note")).to_contain_text("Too many jobs wait already.")
+    expect(page.locator(".turn.answer .note")).to_contain_text("Too many jobs wait already: see ./diptych top.")
+    expect(page.locator(".turn.answer .note code")).to_have_text("./diptych top")
     system.wait_until(lambda: conversations(system) == [], 20)
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".painting .state")).to_have_text("Done")
