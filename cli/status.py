@@ -53,8 +53,14 @@ def _process_cells(part: PartReport) -> list[str]:
 
 
 def _ready(readiness: Readiness, name: str) -> str:
+    if name == "orchestrator":  # who answers does not list itself
+        return _yes(bool(readiness.parts))
     part = readiness.parts.get(name)
-    return "" if part is None else "yes" if part.ok else "[red]no[/red]"
+    return "" if part is None else _yes(part.ok)
+
+
+def _yes(ok: bool) -> str:
+    return "yes" if ok else "[red]no[/red]"
 
 
 def memory_pss(processes: Iterable[psutil.Process]) -> int:

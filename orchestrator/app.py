@@ -95,6 +95,7 @@ async def open_services(settings: OrchestratorSettings) -> AsyncIterator[Service
         settings.vlm_key.get_secret_value(),
         timeout_s=settings.vlm_timeout_s,
         busy_s=settings.vlm_busy_s,
+        away_s=settings.vlm_away_s,
     )
     running = RunningRecords(engine, quick := open_engine(settings.ledger_url, quick=True))
     turns, journal = TurnRunner(counted.turns), Journal(running)

@@ -49,6 +49,9 @@ class OrchestratorSettings(Settings):
     vlm_busy_s: float = Field(default=30, ge=0)
     """How long a turn waits for a VLM that answers 429 before it fails with 429 itself."""
 
+    vlm_away_s: float = Field(default=10, ge=0)
+    """How long a turn waits for a VLM that cannot be reached, as while it is started again, before it fails."""
+
     turn_s: float = Field(default=600, gt=0)
     """Longest time for one turn, all its jobs included."""
 

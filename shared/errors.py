@@ -20,6 +20,7 @@ DiptychError                    500  something went wrong here; details are in t
 ├── StorageFailed               507  what was made or sent cannot be kept: the disk is full, or may not be written
 ├── WorkerUnavailable           503  no worker of that kind is running
 ├── VlmUnavailable              502  the VLM server cannot be reached, or answered with an error
+│   ├── VlmAway                 502  the VLM server is not there; nothing was sent to it
 │   ├── VlmRefused              502  the VLM server found fault with what it was asked
 │   └── VlmNonsense             502  the VLM's answers could not be understood, several times in a row
 └── DeadlineExceeded            504  the turn, or a job in it, took longer than it may
@@ -161,6 +162,10 @@ class WorkerUnavailable(DiptychError):
 class VlmUnavailable(DiptychError):
     status = 502
     code = "vlm_unavailable"
+
+
+class VlmAway(VlmUnavailable):
+    """There was nobody to ask: nothing was sent."""
 
 
 class VlmRefused(VlmUnavailable):

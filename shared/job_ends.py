@@ -9,7 +9,7 @@ from shared.errors import ErrorRecord
 from shared.failpoints import failpoint
 from shared.job_observer import JobEnd, JobObserver
 from shared.job_table import jobs
-from shared.jobs import JobKind, JobOutput, JobStatus
+from shared.jobs import GeneratedImage, JobKind, JobOutput, JobStatus
 
 TOLD = (jobs.c.kind, jobs.c.owner, jobs.c.status, jobs.c.error, jobs.c.alone, jobs.c.claimed_at, jobs.c.finished_at)
 
@@ -49,13 +49,14 @@ def end_jobs(
         rows = connection.execute(statement, {"ends_as": status, "ends_at": time.time(), **said, **which}).all()
         if by_worker:
             failpoint("commit.written")
-    ends = [_end_of(row, by_worker=by_worker) for row in rows]
+    looked_up = isinstance(output, GeneratedImage) and output.kept
+    ends = [_end_of(row, by_worker=by_worker, looked_up=looked_up) for row in rows]
     for end in ends:
         observer.ended(end)
     return ends
 
 
-def _end_of(row: Any, *, by_worker: bool) -> JobEnd:
+def _end_of(row: Any, *, by_worker: bool, looked_up: bool) -> JobEnd:
     return JobEnd(
         kind=JobKind(row.kind),
         owner=row.owner,
@@ -63,4 +64,5 @@ def _end_of(row: Any, *, by_worker: bool) -> JobEnd:
         code=row.error["code"] if row.error else "",
         alone=row.alone,
         run_s=row.finished_at - row.claimed_at if by_worker and row.claimed_at is not None else None,
+        looked_up=looked_up,
     )

@@ -35,6 +35,12 @@ class JobMetrics(JobObserver):
             ["kind", "status", "code"],
             registry=registry,
         )
+        self._looked_up = Counter(
+            "diptych_pictures_looked_up",
+            "Of the jobs that are done, those whose picture was painted before for the same request.",
+            ["kind"],
+            registry=registry,
+        )
         self._wait = Histogram(
             "diptych_job_wait_seconds",
             "From the submission of a job to its first claim.",
@@ -60,6 +66,8 @@ class JobMetrics(JobObserver):
 
     def ended(self, end: JobEnd) -> None:
         self._ended.labels(end.kind, end.status, end.code).inc()
+        if end.looked_up:
+            self._looked_up.labels(end.kind).inc()
         if end.run_s is not None:
             self._run.labels(end.kind, end.owner[:OWNER_DIGITS]).observe(max(0.0, end.run_s))
 

@@ -17,6 +17,8 @@ class JobEnd(NamedTuple):
     """It may only have run where nothing else did."""
     run_s: float | None
     """Seconds since it was claimed last; None where it ended without a worker."""
+    looked_up: bool
+    """Its picture was painted before, for the same request."""
 
 
 class JobObserver:

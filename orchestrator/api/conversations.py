@@ -31,6 +31,7 @@ def shown(record: ConversationRecord) -> ConversationObject:
         created_at=int(record.created_at),
         metadata=record.metadata,
         running_response_id=record.running,
+        unkept_response_id=record.unkept,
     )
 
 

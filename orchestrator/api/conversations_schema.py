@@ -45,6 +45,8 @@ class ConversationObject(Answered):
     metadata: dict[str, str]
     running_response_id: str | None
     """An extension: the response that is being given in it now, which can be followed and stopped by that id."""
+    unkept_response_id: str | None
+    """An extension: the last response, where it failed or was cancelled and nothing was added since."""
 
 
 class ConversationEntry(ConversationObject):

@@ -36,6 +36,8 @@ class ConversationRecord(Seen):
     """The first words that the user said."""
     running: str | None = None
     """The response that is being given in it now."""
+    unkept: str | None = None
+    """The last response where it failed or was cancelled, and so added nothing; until something is added."""
 
     @property
     def title(self) -> str | None:
@@ -113,10 +115,10 @@ def named(conversation_id: str, owner: str) -> tuple[sa.ColumnElement[bool], ...
     return conversations.c.id == conversation_id, conversations.c.owner == owner
 
 
-def _holder() -> sa.Select[Any]:
-    """The response that holds a conversation, if it runs."""
-    runs = (responses.c.id == conversations.c.held_by, responses.c.running.is_(True))
-    return sa.select(responses.c.id).where(*runs).correlate(conversations)
+def _holder(*, runs: bool = True) -> sa.Select[Any]:
+    """The response that holds a conversation, if it runs; or the one that held it and ended without adding to it."""
+    wanted = (responses.c.id == conversations.c.held_by, responses.c.running.is_(runs))
+    return sa.select(responses.c.id).where(*wanted).correlate(conversations)
 
 
 def _shown() -> sa.Select[Any]:
@@ -125,8 +127,9 @@ def _shown() -> sa.Select[Any]:
     )
     opening = first.order_by(items.c.number).limit(1).correlate(conversations).scalar_subquery()
     names = ("id", "owner", "version", "created_at", "active_at", "metadata")
-    running = _holder().scalar_subquery()
-    return sa.select(*(conversations.c[name] for name in names), opening.label("opening"), running.label("running"))
+    holders = {"running": _holder(), "unkept": _holder(runs=False)}
+    found = {"opening": opening} | {name: holder.scalar_subquery() for name, holder in holders.items()}
+    return sa.select(*(conversations.c[name] for name in names), *(one.label(name) for name, one in found.items()))
 
 
 def _mentions(query: str) -> sa.ColumnElement[bool]:

@@ -17,7 +17,7 @@ import aiohttp
 
 from orchestrator.vlm.client import Offer, Sampling, VlmEnd, VlmEvent, VlmText, VlmToolCall
 from orchestrator.vlm.sse import data_of
-from shared.errors import ContextTooLong, Overloaded, VlmNonsense, VlmRefused, VlmUnavailable
+from shared.errors import ContextTooLong, Overloaded, VlmAway, VlmNonsense, VlmRefused, VlmUnavailable
 from shared.events import Usage
 from shared.tracing import trace_headers
 
@@ -39,7 +39,7 @@ BUSY = "The vision-language model is busy. Try again in a few seconds."
 class OpenAICompatibleVlm:
     """Owns an HTTP client: make it in a running event loop, close it with `aclose`."""
 
-    def __init__(self, url: str, name: str, key: str, *, timeout_s: float, busy_s: float) -> None:
+    def __init__(self, url: str, name: str, key: str, *, timeout_s: float, busy_s: float, away_s: float) -> None:
         self._url = url.rstrip("/")
         self._http = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -50,7 +50,7 @@ class OpenAICompatibleVlm:
         )
         self._name = name
         self._listed = ""
-        self._busy_s = busy_s
+        self._busy_s, self._away_s = busy_s, away_s
 
     @property
     def model(self) -> str:
@@ -64,8 +64,10 @@ class OpenAICompatibleVlm:
         try:
             async with self._http.get(f"{self._url}/models", timeout=CHECK, raise_for_status=True) as response:
                 listed = [str(model["id"]) for model in (await response.json(content_type=None))["data"]]
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except aiohttp.ClientResponseError as error:
             raise VlmUnavailable(UNREACHABLE) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise VlmAway(UNREACHABLE) from error
         except (ValueError, KeyError, TypeError) as error:
             raise VlmNonsense(NONSENSE) from error
         if self._name:
@@ -78,15 +80,17 @@ class OpenAICompatibleVlm:
         return self._listed
 
     async def answer(self, messages: list[dict[str, Any]], offer: Offer, sampling: Sampling) -> AsyncIterator[VlmEvent]:
-        """As the protocol says. A server that is busy is asked again for a while: a turn may have a picture already."""
-        deadline = time.monotonic() + self._busy_s
+        """As the protocol says. A server that is busy or away is asked again for a while: a turn may have a picture
+        already."""
+        began = time.monotonic()
         while True:
             try:
                 async for event in self._answer_once(messages, offer, sampling):
                     yield event
                 return
-            except Overloaded:  # only ever before the first event
-                if time.monotonic() > deadline:
+            except (Overloaded, VlmAway) as error:  # only ever before the first event
+                patience_s = self._away_s if isinstance(error, VlmAway) else self._busy_s
+                if time.monotonic() > began + patience_s:
                     raise
             await asyncio.sleep(random.uniform(*ASK_AGAIN_S))
 
@@ -106,7 +110,7 @@ class OpenAICompatibleVlm:
                     if text:
                         yield VlmText(text=text)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise VlmUnavailable(UNREACHABLE) from error
+            raise VlmAway(UNREACHABLE) from error
         except aiohttp.ClientError as error:
             log.warning("the VLM broke off: %r", error)
             raise VlmUnavailable(BROKE_OFF) from error

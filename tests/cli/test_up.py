@@ -121,6 +121,7 @@ def test_status_shows_each_part_and_what_readyz_says(folder: DataFolder) -> None
     assert status.returncode == 0
     for name in ("parent", "sleeper", "orchestrator"):
         assert re.search(rf"{name}\W+running\W+\d+\W+\d+ s\W+0\W+\d+ MiB", status.stdout), status.stdout
+    assert re.search(r"orchestrator.*MiB\W+yes", status.stdout)
     assert re.search(r"ledger\W+yes", status.stdout)
     assert "ledger: SQLite\n" in status.stdout
 

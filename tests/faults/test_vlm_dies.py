@@ -70,3 +70,10 @@ def test_a_response_whose_vlm_dies_is_recorded_as_failed(talking):
     kept = client.responses.retrieve(last.response.id)
     assert kept.status == "failed"
     assert [item for item in kept.output if item.status == "completed"] == []
+
+
+def test_what_is_asked_while_the_vlm_is_started_again_is_answered(talking):
+    house, client = talking
+    first_words(house, lambda: client.responses.create(model="diptych", input="count", stream=True)).close()
+    house.signal("vlm")
+    assert client.responses.create(model="diptych", input="count").status == "completed"

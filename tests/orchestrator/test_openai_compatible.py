@@ -48,7 +48,7 @@ def serving():
 
         server = await asyncio.start_server(handle, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", name, "", timeout_s=timeout_s, busy_s=busy_s)
+        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", name, "", timeout_s=timeout_s, busy_s=busy_s, away_s=0)
         try:
             yield vlm, asked
         finally:
@@ -198,7 +198,7 @@ async def test_a_connection_is_used_again_after_an_answer():
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s=5, busy_s=0)
+        vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{port}/v1", "m", "", timeout_s=5, busy_s=0, away_s=0)
         for _ in range(3):
             assert (await collect(vlm))[0] == VlmText(text="Yes.")
         await vlm.aclose()
@@ -212,10 +212,26 @@ async def test_silence_has_an_end(serving):
 
 
 async def test_nobody_there_is_said(unused_tcp_port):
-    vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{unused_tcp_port}/v1", "m", "", timeout_s=5, busy_s=0)
+    vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{unused_tcp_port}/v1", "m", "", timeout_s=5, busy_s=0, away_s=0)
     with pytest.raises(VlmUnavailable) as raised:
         await collect(vlm)
     assert "cannot be reached" in raised.value.message
     with pytest.raises(VlmUnavailable):
         await vlm.check()
+    await vlm.aclose()
+
+
+async def test_a_server_that_is_started_again_is_waited_for(unused_tcp_port):
+    vlm = OpenAICompatibleVlm(f"http://127.0.0.1:{unused_tcp_port}/v1", "m", "", timeout_s=5, busy_s=0, away_s=20)
+    asking = asyncio.create_task(collect(vlm))
+    await asyncio.sleep(0.1)
+
+    async def handle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write((STREAM + chunk({"content": "Here."}) + chunk({}, "stop") + "data: [DONE]\n\n").encode())
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", unused_tcp_port):
+        assert (await asking)[0] == VlmText(text="Here.")
     await vlm.aclose()

@@ -183,10 +183,12 @@ async def test_a_response_that_was_cancelled_adds_nothing_and_lets_go(sdk_for):
         begun = await ask(client, made, "hello", background=True)
         assert (await client.conversations.retrieve(made.id)).running_response_id == begun.id
         await client.responses.cancel(begun.id)
-        assert (await client.conversations.retrieve(made.id)).running_response_id is None
+        ended = await client.conversations.retrieve(made.id)
+        assert (ended.running_response_id, ended.unkept_response_id) == (None, begun.id)
         assert await items_of(client, made) == []
         vlm.gate.set()
         await ask(client, made, "again")
+        assert (await client.conversations.retrieve(made.id)).unkept_response_id is None
         assert [item.content[0].text for item in await items_of(client, made)] == ["again", "First. Second."]
 
 

@@ -71,6 +71,15 @@ def test_a_job_is_counted_from_submission_to_its_end_by_kind_and_owner(watched, 
     assert value("job_wait_seconds_count", owner=KEY) is None
 
 
+def test_what_was_only_looked_up_is_counted_besides(watched, submit, value, performed):
+    for kept in (False, True):
+        (image,) = performed(submit())
+        job = claim(watched)
+        watched.finish(job.id, job.attempt, image.model_copy(update={"kept": kept}))
+    assert value("jobs_ended_total", status="done", code="") == 2
+    assert value("pictures_looked_up_total") == 1
+
+
 def test_failures_are_counted_by_code(watched, submit, value):
     job = submit()
     watched.fail(job.id, claim(watched).attempt, ErrorRecord(code="invalid_box", message="No."))

@@ -7,8 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.window.axe import violations
+from tests.window.conftest import ROOT
 from tests.window.saying import DRAW, SLOW, fact, paint_slowly, say, until_answered
 from tests.window.wire import Wire
+
+PAGE = ROOT / "tests" / "fixtures" / "page.png"
 
 
 @pytest.fixture
@@ -78,6 +81,23 @@ def test_a_reload_in_mid_picture_goes_on_with_it(page, system):
     assert [item["type"] for item in items_of(system, page)].count("image_generation_call") == 1
 
 
+def test_what_ended_while_nobody_looked_is_told_when_the_conversation_is_opened_again(page, visit, system):
+    paint_slowly(page, seed=26)
+    address = f"/?{page.url.partition('?')[2]}"
+    page.close()
+    conversation = httpx.get(f"{system.url}/v1/conversations", timeout=30).json()["data"][0]
+    stopped = conversation["running_response_id"]
+    assert httpx.post(f"{system.url}/v1/responses/{stopped}/cancel", timeout=30).json()["status"] == "cancelled"
+    later = visit.page(address)
+    expect(later.locator(".turn.user")).to_have_text(DRAW)
+    expect(later.locator(".turn.answer")).to_contain_text("Stopped.")
+    until_answered(later)
+    system.wait_until(lambda: len(items_of(system, later)) == 2, 20)  # from now on it stands among the items
+    later.reload()
+    expect(later.locator(".turn.answer")).to_contain_text("Stopped.")
+    assert later.locator(".turn").count() == 2
+
+
 def test_a_network_cut_in_mid_stream_resumes_by_itself(visit_with, wire, system):
     page = visit_with(url=wire.url).page()
     card = paint_slowly(page, seed=22)
@@ -102,6 +122,16 @@ def test_a_wish_that_is_sent_while_the_network_is_away_is_answered_once(visit_wi
     expect(page.locator(".painting")).to_have_count(2)
     until_answered(page)
     assert [item["type"] for item in items_of(system, page)].count("image_generation_call") == 2
+
+
+def test_that_the_network_is_away_is_said_no_longer_than_it_is(visit_with, wire):
+    page = visit_with(url=wire.url).page()
+    wire.cut()
+    page.get_by_label("Search conversations").fill("cat")
+    expect(page.locator("#notice")).to_contain_text("does not answer")
+    wire.mend()
+    page.get_by_label("Search conversations").fill("")
+    expect(page.locator("#notice")).to_have_text("", timeout=5_000)
 
 
 def test_two_tabs_show_the_same_conversation(visit):
@@ -194,6 +224,33 @@ def test_what_was_typed_is_still_there_when_one_comes_back(page):
     expect(page.get_by_role("heading", name="Workers")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Your message")).to_have_value("half a wish")
+
+
+def test_a_draft_outlives_a_reload_with_its_pictures_until_it_was_sent(page):
+    page.get_by_label("Your message").fill("what does this say?")
+    page.locator("input[type=file]").set_input_files(PAGE)
+    attached = page.get_by_role("list", name="Attached").get_by_role("listitem")
+    expect(attached.locator(".tokens")).to_contain_text("tokens")
+    page.reload()
+    expect(page.get_by_label("Your message")).to_have_value("what does this say?")
+    expect(attached.locator("img")).to_have_attribute("alt", PAGE.name)
+    page.route("**/v1/responses", lambda _: None)  # it never arrives
+    page.get_by_label("Your message").press("Enter")
+    expect(page.locator(".turn.user")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Your message")).to_have_value("what does this say?")
+    expect(attached).to_have_count(1)
+    page.unroute("**/v1/responses")
+    page.get_by_label("Your message").press("Enter")
+    expect(page.locator(".reading .lines")).to_be_visible()
+    page.get_by_label("Your message").fill("and then?")
+    until_answered(page)
+    page.reload()
+    expect(page.get_by_label("Your message")).to_have_value("and then?")
+    page.get_by_role("link", name="New conversation").click()
+    expect(page.locator(".invitation")).to_be_visible()
+    expect(page.get_by_label("Your message")).to_have_value("")
+    expect(attached).to_have_count(0)
 
 
 def test_a_wish_that_never_got_away_can_be_given_up_and_changed(visit_with, wire, system):

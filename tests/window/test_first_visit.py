@@ -114,12 +114,14 @@ def test_a_conversation_is_called_by_the_first_whole_words_that_were_said(page):
 
 def test_what_the_server_refuses_is_said_in_its_words_and_can_be_tried_again(page, system):
     def refuse(route):
-        error = {"message": "Too many jobs wait already.", "type": "rate_limit_error", "param": None, "code": "busy"}
+        words = "Too many jobs wait already: see `./diptych top`."
+        error = {"message": words, "type": "rate_limit_error", "param": None, "code": "busy"}
         route.fulfill(status=429, content_type="application/json", body=json.dumps({"error": error}))
 
     page.route("**/v1/responses", refuse, times=1)
     say(page, DRAW)
-    expect(page.locator(".turn.answer .note")).to_contain_text("Too many jobs wait already.")
+    expect(page.locator(".turn.answer .note")).to_contain_text("Too many jobs wait already: see ./diptych top.")
+    expect(page.locator(".turn.answer .note code")).to_have_text("./diptych top")
     system.wait_until(lambda: conversations(system) == [], 20)
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".painting .state")).to_have_text("Done")
@@ -144,6 +146,9 @@ def test_a_key_is_asked_for_once_where_one_is_set(visit_with, system):
         field.fill("wrong")
         field.press("Enter")
         expect(page.get_by_text("That key is not one of this server's")).to_be_visible()
+        page.get_by_label("API key").fill("ключ")  # no header can carry it
+        page.get_by_role("button", name="Use this key").click()
+        assert page.get_by_label("API key").evaluate("field => field.validity.patternMismatch")
         page.get_by_label("API key").fill(KEY)
         page.get_by_role("button", name="Use this key").click()
         say(page, DRAW)

@@ -103,6 +103,7 @@ def test_a_page_is_read_and_each_line_is_linked_with_its_box(page):
     expect(card.get_by_role("status").last).to_contain_text("Line 10 of")
     quoted = page.locator(".prose .quoted").first
     expect(quoted).to_have_attribute("title", f"Read by OCR: image_1, lines 1 to {len(TEXT)}")
+    assert page.locator(".prose pre").evaluate("text => text.scrollWidth <= text.clientWidth")
     shown = card.locator("figure img")
     assert shown.evaluate("image => [image.naturalWidth, image.complete]") == [1000, True]
 

@@ -75,7 +75,12 @@ class HttpVlm:
         settings = self._settings
         key = settings.vlm_key.get_secret_value()
         vlm = OpenAICompatibleVlm(
-            settings.vlm_url, settings.vlm_name, key, timeout_s=settings.vlm_timeout_s, busy_s=settings.vlm_busy_s
+            settings.vlm_url,
+            settings.vlm_name,
+            key,
+            timeout_s=settings.vlm_timeout_s,
+            busy_s=settings.vlm_busy_s,
+            away_s=settings.vlm_away_s,
         )
         try:
             yield vlm

@@ -11,6 +11,9 @@ function viewOf(item) {
   return new HostedView(item);
 }
 
+/** A sentence of the server's; what stands in backticks is a command or a name. */
+const sentence = (words) => words.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
+
 export class Answer {
   constructor() {
     this.views = new Map();
@@ -64,6 +67,6 @@ export class Answer {
   say(words, manner = "", ...actions) {
     this.note.className = `note ${manner}`;
     this.note.hidden = !words;
-    this.note.replaceChildren(h("span", {}, words), ...actions.filter(Boolean));
+    this.note.replaceChildren(h("span", {}, sentence(words)), ...actions.filter(Boolean));
   }
 }

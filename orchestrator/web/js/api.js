@@ -1,5 +1,6 @@
 /** Asks the public API: with the key where one is set, errors as sentences, streams as events. */
 
+import { unsay } from "./dom.js";
 import { askForKey, key } from "./key.js";
 
 const BASE = new URL("v1/", document.baseURI);
@@ -30,6 +31,7 @@ export async function send(method, path, { body, form, headers = {}, signal } = 
     if (signal?.aborted) throw error;
     throw new ApiError(0, "unreachable", AWAY);
   }
+  unsay(AWAY);
   if (answer.status === 401) {
     await askForKey(all.Authorization);
     return send(method, path, { body, form, headers, signal });

@@ -39,6 +39,11 @@ export class Attachments {
     return this.all.map((one) => one.part);
   }
 
+  /** As `add` takes them. */
+  get pictures() {
+    return this.all.map(({ name, url }) => ({ name, url }));
+  }
+
   clear() {
     this.all = [];
     this.list.replaceChildren();
@@ -61,7 +66,7 @@ export class Attachments {
     const part = isPdf ? { type: "input_file", filename: name, file_data: url } : { type: "input_image", image_url: url };
     const cost = h("span", { class: "tokens" }, "…");
     const shown = h("span", { class: "thumbnail" }, isPdf ? h("span", { class: "file" }, name) : h("img", { src: url, alt: name }));
-    const one = { part };
+    const one = { part, name, url };
     one.row = h("li", {}, shown, cost,
       button("×", () => this.remove(one), { "aria-label": `Remove ${name}` }));
     this.all.push(one);

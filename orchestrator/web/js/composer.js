@@ -7,17 +7,19 @@ import { PaintingOptions } from "./options.js";
 const COUNT_AFTER = 600;
 const GROWS = CSS.supports("field-sizing", "content");
 
+/** By what one message is told from another. */
+const content = (parts) => JSON.stringify(parts.map((part) => part.text ?? part.image_url?.length));
+
 export class Composer {
   /** `onsend` gets the parts of a message and the options for pictures; `onstop` ends the answer that is being given;
-   * `conversation()` is the one that it goes to. */
-  constructor({ onsend, onstop, conversation }) {
-    this.onsend = onsend;
-    this.conversation = conversation;
+   * `conversation()` is the one that it goes to; `onwords(words)` and `onpictures(pictures)` hear what is not sent yet. */
+  constructor({ onsend, onstop, conversation, onwords, onpictures }) {
+    Object.assign(this, { onsend, conversation, onwords });
     this.field = h("textarea", {
       id: "message", rows: 1, dir: "auto", placeholder: "Say something, or ask for a picture", "aria-label": "Your message",
-      onkeydown: (event) => this.pressed(event), oninput: () => this.refresh(), onpaste: (event) => this.pasted(event),
+      onkeydown: (event) => this.pressed(event), oninput: () => { this.onwords(this.field.value); this.refresh(); }, onpaste: (event) => this.pasted(event),
     });
-    this.attachments = new Attachments(() => this.refresh());
+    this.attachments = new Attachments(() => { onpictures(this.attachments.pictures); this.refresh(); });
     this.sendButton = button("Send", null, { type: "submit", class: "primary" });
     this.stopButton = button("Stop", onstop, { hidden: true });
     this.cost = h("span", { class: "cost" });
@@ -39,6 +41,7 @@ export class Composer {
 
   put(text) {
     this.field.value = text;
+    this.onwords(text);
     this.refresh();
     this.field.focus();
   }
@@ -76,13 +79,14 @@ export class Composer {
   /** What the VLM would read in all: only where there are pictures, for counting takes the VLM's time. */
   async count() {
     const parts = this.parts();
-    const told = JSON.stringify(parts.map((part) => part.text ?? part.image_url?.length));
+    const told = content(parts);
+    let words;
     try {
-      const tokens = await wholeCost(parts, this.conversation());
-      if (told === JSON.stringify(this.parts().map((part) => part.text ?? part.image_url?.length))) this.cost.textContent = `${tokens} tokens in all`;
+      words = `${await wholeCost(parts, this.conversation())} tokens in all`;
     } catch (error) {
-      this.cost.textContent = error.passes ? "" : error.message; // too many pictures, say
+      words = error.passes ? "" : error.message; // too many pictures, say
     }
+    if (told === content(this.parts())) this.cost.textContent = words;
   }
 
   /** Files; what has a text too (cells of a table, say) is pasted as that. */
@@ -118,6 +122,6 @@ export class Composer {
     this.field.value = "";
     this.attachments.clear();
     this.refresh();
-    this.onsend(parts, this.options.values);
+    this.onsend(parts, this.options.values); // it is still a draft, until the server has it
   }
 }

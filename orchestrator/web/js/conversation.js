@@ -5,13 +5,13 @@ import { Answer } from "./answer.js";
 import { askedHere, request, titleOf } from "./asking.js";
 import { Composer } from "./composer.js";
 import { button, h, notice } from "./dom.js";
+import { keepPictures, keepWords, picturesOf, wordsOf } from "./drafts.js";
 import { follow, insist } from "./following.js";
 import { keep } from "./keeping.js";
 import { Log } from "./log.js";
 import { userTurn } from "./message.js";
 
 const PAGE = 50;
-const drafts = new Map(); // what was typed in conversations that were left, until a reload
 
 export class ConversationPage {
   /** `onmade(id)`: it begins to exist; `onchange()`: something began or ended in it; `onlost()`: it is not there. */
@@ -19,10 +19,12 @@ export class ConversationPage {
     Object.assign(this, { id, onmade, onchange, onlost });
     this.leaving = new AbortController();
     this.running = null;
+    this.seen = new Set(); // responses that were watched to their end
     this.givenUp = new AbortController(); // the wish that is being sent
     this.log = new Log((after) => this.page(after));
     this.composer = new Composer({
       onsend: (parts, painting) => this.say(parts, painting), onstop: () => this.stop(), conversation: () => this.id,
+      onwords: (words) => keepWords(this.id, words), onpictures: (pictures) => keepPictures(this.id, pictures),
     });
     this.element = h("div", { class: "page" }, this.log.element, this.composer.element);
     this.composer.takeDrops(this.element);
@@ -32,12 +34,18 @@ export class ConversationPage {
   }
 
   begin() {
-    this.composer.put(drafts.get(this.id) ?? "");
+    this.composer.put(wordsOf(this.id));
+    this.attachAgain();
     if (this.id !== null) this.catchUp();
   }
 
+  /** The pictures of its draft. */
+  async attachAgain() {
+    const pictures = await picturesOf(this.id);
+    if (!this.leaving.signal.aborted) for (const { name, url } of pictures) this.composer.attachments.add(name, url);
+  }
+
   close() {
-    drafts.set(this.id, this.composer.field.value);
     this.leaving.abort(new DOMException("left", "AbortError"));
   }
 
@@ -47,8 +55,9 @@ export class ConversationPage {
     this.catching = true;
     try {
       await this.log.catchUp();
-      const { running_response_id: running } = await this.get(`conversations/${this.id}`);
-      if (running && !this.composer.busy) await this.takeUp(running);
+      const { running_response_id: running, unkept_response_id: unkept } = await this.get(`conversations/${this.id}`);
+      const response = running ?? unkept; // what failed or was stopped while nobody looked is shown once, and kept
+      if (response && !this.composer.busy && !this.seen.has(response)) await this.takeUp(response);
     } catch (error) {
       if (this.leaving.signal.aborted) return;
       notice(error.status === 404 ? "This conversation is gone." : error.message);
@@ -93,7 +102,9 @@ export class ConversationPage {
     this.composer.setBusy(true);
     this.givenUp = new AbortController();
     try {
+      const draftOf = this.id;
       const id = await this.ask(parts, painting, mask);
+      this.sent(draftOf);
       if (this.givenUp.signal.aborted) await this.cancel(id);
       await this.watch(id, answer, () => this.say(parts, painting, mask));
     } catch (error) {
@@ -104,6 +115,15 @@ export class ConversationPage {
       answer.say(words, "error",
         button("Try again", () => { unsay(); this.say(parts, painting, mask); }),
         painting.call ? null : button("Change it", () => { unsay(); this.composer.restore(parts); }));
+    }
+  }
+
+  /** The draft of that conversation is none any more; what was put together meanwhile is one of this conversation. */
+  sent(draftOf) {
+    const { field, attachments } = this.composer;
+    for (const [id, words, pictures] of [[draftOf, "", []], [this.id, field.value, attachments.pictures]]) {
+      keepWords(id, words);
+      keepPictures(id, pictures);
     }
   }
 
@@ -131,7 +151,9 @@ export class ConversationPage {
     try {
       for await (const event of follow(responseId, this.leaving.signal)) {
         const response = answer.apply(event);
-        if (response) await this.ended(response, answer, again);
+        if (!response) continue;
+        this.seen.add(responseId);
+        await this.ended(response, answer, again);
       }
     } finally {
       this.running = null;

@@ -49,6 +49,11 @@ export function notice(sentence) {
   if (sentence) fading = setTimeout(() => notice(""), STAYS);
 }
 
+/** That is so no more. */
+export function unsay(sentence) {
+  if (document.querySelector("#notice").textContent === sentence) notice("");
+}
+
 /** At most one run per frame that is drawn, of the newest function. */
 export function perFrame() {
   let latest = null;

@@ -27,7 +27,7 @@ export async function askForKey(refused) {
 
 function ask(wrong) {
   return new Promise((resolve) => {
-    const field = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true, "aria-describedby": "key-why" });
+    const field = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true, pattern: "\\s*[!-~]+\\s*", title: "A key has letters, digits and signs of ASCII, and no blanks", "aria-describedby": "key-why" });
     const remember = h("input", { type: "checkbox", id: "key-stays", checked: forDevice.getItem(NAME) !== null });
     const dialog = h("dialog", { "aria-labelledby": "key-title" },
       h("form", { onsubmit: (event) => { event.preventDefault(); keep(field.value.trim(), remember.checked); dialog.close(); } },

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { ConversationPage } from "./conversation.js";
 import { button, h, notice } from "./dom.js";
+import { forgetDrafts } from "./drafts.js";
 import { go, ongo, wanted, wantedConversation } from "./going.js";
 import { forgetKey, key } from "./key.js";
 import { menu } from "./menu.js";
@@ -48,5 +49,5 @@ try {
 } catch (error) {
   notice(error.message);
 }
-if (key()) sidebar.foot.append(button("Forget the key", () => { forgetKey(); location.replace("./"); }, { class: "quiet" }));
+if (key()) sidebar.foot.append(button("Forget the key", async () => { forgetKey(); await forgetDrafts(); location.replace("./"); }, { class: "quiet" }));
 open();
