@@ -15,7 +15,7 @@ from services.ocr.settings import OcrSettings
 from shared.text_jobs import UNSURE, TextLine, TextWord
 
 SMALL = 9.5
-"""Height of a line's box in pixels below which, in two measurements, one character in seven to thirteen and more was
+"""Height of a line's box in pixels below which, in two measurements, one character in seven to seventeen and more was
 misread, often with confidence; above it one in forty and less."""
 LAYER = "PDF text layer"
 
