@@ -16,6 +16,7 @@ from orchestrator.checking import Checker
 from orchestrator.conversation import Conversation
 from orchestrator.handles import Exact, HandleFilter, Piece
 from orchestrator.items import TextPart
+from orchestrator.json_checking import JsonChecker
 from orchestrator.quoting import ReadTexts
 from orchestrator.tools.functions import Functions
 from orchestrator.turn_reading import TurnReading
@@ -66,7 +67,7 @@ class Asker:
 
     async def ask(self, answer: Answer, offer: Offer) -> AsyncGenerator[TurnEvent, None]:
         """One answer of the VLM; its text goes out as it comes, checked, with exact text in place of handles."""
-        shaping = _Shaping(HandleFilter(self._resolve), self._checker())
+        shaping = _Shaping(HandleFilter(self._resolve), self._reading.checker(self._sampling.response_format))
         # In a thread: it reads and encodes every picture of the conversation.
         system = system_text(self._instructions, self._reading.told)
         messages = await asyncio.to_thread(vlm_messages, self._conversation, system)
@@ -111,10 +112,6 @@ class Asker:
             return InvalidRequest(FORMAT_REFUSED, param="response_format")
         return InvalidRequest(FUNCTIONS_REFUSED, param="tools") if self._functions.schemas else error
 
-    def _checker(self) -> Checker | None:
-        """None also where the answer is a JSON document, in which nothing can be marked."""
-        return self._reading.checker() if self._sampling.response_format is None else None
-
     def _resolve(self, match: re.Match[str]) -> Exact | None:
         """The exact text behind a handle, as the answer's format can hold it."""
         text = self._conversation.resolve(match)
@@ -140,7 +137,7 @@ def _unsure(numbers: list[int], of: int) -> str:
 class _Shaping:
     """What is made of one answer's text: exact text is set in, claims are checked."""
 
-    def __init__(self, handles: HandleFilter, checker: Checker | None) -> None:
+    def __init__(self, handles: HandleFilter, checker: Checker | JsonChecker | None) -> None:
         self._handles, self._checker = handles, checker
         self.said = ""
         """What has gone out, as it joins the conversation."""

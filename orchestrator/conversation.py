@@ -74,6 +74,11 @@ class Conversation:
         """Handles of the pictures that people brought along."""
         return [handle for handle in self.images if handle not in self._made]
 
+    @property
+    def brought_pictures(self) -> list[str]:
+        """Their artifact ids."""
+        return [self.images[handle] for handle in self.brought]
+
     def append(self, item: Item) -> None:
         """Take an item in, with every handle that it brings."""
         if isinstance(item, Message):

@@ -4,9 +4,13 @@ Each job is durable by itself, and the painting without the words stays. Knows n
 """
 
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 
-from orchestrator.wanted_words import WantedWords
+from orchestrator.mask_room import largest_box
+from orchestrator.wanted_words import NOTHING_LEFT, WantedWords
+from shared.artifacts import ArtifactStore
 from shared.events import JobEvent, JobFinished, PictureDone
+from shared.imaging import open_mask
 from shared.jobs import EditImage, GeneratedImage, GenerateImage, JobInput
 from shared.text_jobs import ComposeText, TextComposed
 
@@ -34,4 +38,18 @@ async def paint_with_words(
 
 def setting(wanted: WantedWords, painting: str) -> ComposeText:
     """The work of setting the words over a painting."""
-    return ComposeText(source=painting, text=wanted.text, position=wanted.position, colour=wanted.colour)
+    return ComposeText(
+        source=painting, text=wanted.text, box=wanted.box, position=wanted.position, colour=wanted.colour
+    )
+
+
+def words_within(wanted: WantedWords | None, work: EditImage, store: ArtifactStore) -> WantedWords | None:
+    """The words of an edit, inside of what may change. Blocks. Raises NotFound.
+
+    None also where an edit of a whole picture would be for nothing but words: what is left of its prompt would paint
+    over all of it.
+    """
+    if wanted is None or (work.mask is None and work.box is None):
+        return None if wanted is None or wanted.rest == NOTHING_LEFT else wanted
+    box = work.box if work.mask is None else largest_box(open_mask(store.get(work.mask)))
+    return replace(wanted, box=box)

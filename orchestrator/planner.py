@@ -37,6 +37,8 @@ class Planner:
         self._vlm, self._dispatcher, self._store = vlm, dispatcher, store
         self._data, self._seconds = data, seconds
         self._looking: dict[str, asyncio.Task[TextPlaces | None]] = {}
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._one_by_one = asyncio.Lock()
 
     async def plan(self, conversation: Conversation, owner: str, also: Sequence[str] = ()) -> ReadingPlan:
         """For the pictures that people brought into a conversation, and `also` those."""
@@ -50,15 +52,22 @@ class Planner:
         plans = (PicturePlan(size, places.get(one), profile) for size, one in zip(sizes, artifacts, strict=True))
         return ReadingPlan(dict(zip(handles, plans, strict=True)))
 
+    def arrived(self, artifacts: Sequence[str], owner: str) -> None:
+        """Have pictures looked at in the background, before anybody asks for a plan; who asks meanwhile joins in."""
+        task = asyncio.create_task(self._look_early(artifacts, owner), name="find-text-early")
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
     async def can_read(self) -> bool:
         """Whether a worker is there that reads."""
         return await self._dispatcher.is_served(Queue.OCR)
 
     async def close(self) -> None:
         """Wait for nothing more. Jobs stay in the ledger."""
-        for task in self._looking.values():
+        tasks = [*self._arriving, *self._looking.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._looking.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _profile(self) -> ReadingProfile | None:
         try:
@@ -69,6 +78,14 @@ class Planner:
         except ValidationError as error:
             log.warning("the VLM's reading profile cannot be used: measure it again (%d faults)", error.error_count())
             return None
+
+    async def _look_early(self, artifacts: Sequence[str], owner: str) -> None:
+        """One after the other, whatever arrives: many uploads must not fill the queue that somebody's turn waits in."""
+        if await self._profile() is None:
+            return
+        for artifact in artifacts:
+            async with self._one_by_one:
+                await self._places([artifact], owner)
 
     async def _places(self, artifacts: Iterable[str], owner: str) -> dict[str, TextPlaces]:
         """What is known, and what becomes known in time."""

@@ -4,14 +4,20 @@ answer must be checked.
 A message is about the pictures that it brings; else about those that it names by handle; else, where it asks something
 or speaks of text or pictures, about those that the newest message with pictures brought. One that wants a picture
 painted or changed, and does not speak of text, is about none; nothing is read first for one without words.
+
+A question that sounds as if it were about the picture only ("what colour is the shirt?") is no exception: whatever it
+asks for may stand in the small print (an order, a label), and a word that is neither a quote nor a number passes
+unchecked, so a guess would. What there is to read bounds what reading first costs.
 """
 
 import json
 import re
+from typing import Any
 
 from orchestrator.checking import Checker
 from orchestrator.conversation import Conversation
 from orchestrator.items import ImagePart, Message, TextPart, ToolResult
+from orchestrator.json_checking import JsonChecker, binds_strings
 from orchestrator.planner import Planner
 from orchestrator.quoting import ReadTexts
 from orchestrator.reading_plan import ReadingPlan
@@ -94,10 +100,12 @@ class TurnReading:
             lines.append(f"- {handle}: {plan.unresolved} of {len(plan.seen)} lines, {height}")
         return "\n".join([TOLD, *lines]) if lines else ""
 
-    def checker(self) -> Checker | None:
-        """For the next answer; None where there is nothing that it could be held against."""
+    def checker(self, answer_format: dict[str, Any] | None) -> Checker | JsonChecker | None:
+        """For the next answer; None where there is nothing that it could be held against, or its format binds it."""
         texts = ReadTexts(self._conversation)
         strict = any(handle in self._plan.doubtful for handle in self._about)
+        if answer_format is not None:
+            return JsonChecker(texts, strict=strict) if texts and not binds_strings(answer_format) else None
         if not strict and not texts:
             return None
         others = [item.output for item in self._conversation.items if isinstance(item, ToolResult) and not item.text]

@@ -35,6 +35,10 @@ _MARKED = (
 _BEARS = (
     r"(?:,\s*)?\b(?:with|bearing|showing|displaying|featuring|carrying|containing|having|(?:that |which )?has|and)\s+"
 )
+_CHANGE = (
+    rf"\b(?:change|set|replace|rewrite)\s+(?:the\s+)?(?:\w+\s+)?{_NAMING}"
+    r"(?:\s+(?:on|in)\s+\w+(?:\s+\w+)?)?\s+(?:to|with|as)"
+)
 _END = r"\s*[:,]?\s*$"
 """Behind these phrases the quotes begin."""
 
@@ -46,6 +50,8 @@ LEAD = _pattern(
             rf"(?:{_BEARS})?\b(?:the|an?|some)\s+(?:\w+\s+)?{_NAMING}(?:\s+(?:that\s+|which\s+)?{_SAYS})?",
             rf"(?:{_BEARS})?\b{_WRITING}(?:\s+(?:that\s+|which\s+)?{_SAYS})?",
             rf"\b{_MARKED}(?:\s+(?:with|as))?(?:\s+the\s+{_NAMING})?",
+            rf"{_CHANGE}(?:\s+(?:say|read))?",
+            r"\b(?:write|print|letter)",
         )
     )
     + ")"
@@ -87,6 +93,8 @@ FREE = _pattern(rf"(?!{_DESCRIBES}\s){_WORD}(?:\s+{_WORD})*[!?]*")
 FREE_LEADS = (
     (_pattern(rf"{_THING}(?P<out>\s+(?:that|which)\s+(?:says?|reads?))\s*:?\s+"), True),
     (_pattern(rf"{_THING}(?P<out>\s+(?:saying|reading))\s*:?\s+"), False),
+    (_pattern(rf"{_THING}(?P<out>\s+(?:(?:to\s+)?say|read))\s*:?\s+"), False),
+    (_pattern(rf"(?P<out>{_CHANGE}(?:\s+(?:say|read))?)\s*:?\s+"), False),
     (_pattern(rf"(?P<out>{_BEARS}the\s+(?:words?|text|phrase))\s*:?\s+"), True),
     (
         _pattern(

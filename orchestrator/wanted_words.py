@@ -5,9 +5,12 @@ Painters draw letters as texture, so such words are set as type. What is taken f
 - what stands in quotes (of any kind, up to 300 characters) behind what speaks of writing (says, reads, labelled,
   titled, with the words, a sign …), or before it ("OPEN" written on it, "OPEN" in big letters), or behind other such
   quotes and an "and";
+- what stands in quotes behind a wish to write it, or to have it in place of other words (write …, change the text
+  to …);
 - without quotes: CAPITALS and numbers behind `the word`, `the text`, …, or behind a thing for writing that says or
-  reads (a sign that says OPEN 24 H …); there also small letters, up to the next comma or full stop or small word that
-  begins something else (on, in, with, and, …), unless they begin like a description (a sign that says a …).
+  reads (a sign that says OPEN 24 H …, make the sign say OPEN); there also small letters, up to the next comma or full
+  stop or small word that begins something else (on, in, with, and, …), unless they begin like a description (a sign
+  that says a …).
 
 All else stays in the prompt: quotes alone mean nothing, and a girl reading a book wants no letters.
 """
@@ -28,6 +31,7 @@ from orchestrator.wanted_phrases import (
     THING,
     colour_of,
 )
+from shared.job_base import Box
 from shared.text_jobs import MAX_WORDS, Position
 
 NOTHING_LEFT = "a plain background"
@@ -53,6 +57,8 @@ class WantedWords:
     position: Position = "calm"
     colour: str | None = None
     """As `#rrggbb`."""
+    box: Box | None = None
+    """In the picture: the only place where they may stand. None: anywhere."""
 
 
 @dataclass(frozen=True)

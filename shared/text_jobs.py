@@ -41,7 +41,7 @@ class TextLine(Frozen):
     box: tuple[float, float, float, float]
     """Left, top, right, bottom in pixels of the picture."""
     confidence: float
-    """The recogniser's mean probability per character, 0 to 1."""
+    """The recogniser's mean probability per character, 0 to 1; less where letters are too small to be relied on."""
     words: tuple[TextWord, ...] = ()
     script: str = ""
     """Of most of its letters: Latin, Greek, Han, Japanese, …; empty where it has none."""

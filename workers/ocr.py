@@ -49,11 +49,17 @@ def read_text(reader: Reader, store: ArtifactStore) -> Perform:
 
 
 def find_text(reader: Reader, store: ArtifactStore) -> Perform:
-    """What a job of this kind is: look where text is, and keep it beside the picture, where others look first."""
+    """What a job of this kind is: look where text is, and keep it beside the picture, where others look first.
+
+    Two orchestrators may ask for the same picture at the same time: the second is told what is kept.
+    """
 
     def perform(job: Job) -> Generator[Happening, None, None]:
         work = job.input
         assert isinstance(work, FindText)  # noqa: S101 - the queue's own kind
+        if (known := store.derived(work.artifact, KEPT_AS)) is not None:
+            yield TextPlaces.model_validate_json(known)
+            return
         inspected = inspect(reader.models, store.get(work.artifact), reader.settings.ocr_detect_pixels)
         places = TextPlaces(engine=reader.models.name, **dataclasses.asdict(inspected))
         store.derive(work.artifact, KEPT_AS, places.model_dump_json().encode())

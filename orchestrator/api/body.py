@@ -70,7 +70,7 @@ class DiptychOptions(Body):
     fresh: bool = False
     """Paint anew, even where the same was painted before."""
     lettering: bool = True
-    """Set words that the prompt wants in the picture as type; else they are left to the painter. Of new pictures."""
+    """Set words that the prompt wants in the picture as type; else they are left to the painter."""
 
     @model_validator(mode="after")
     def _fast_decides_alone(self) -> Self:

@@ -36,6 +36,7 @@ async def create_items(
     await kept.reader.read(body.items, complete=False)
     addition = kept.added()
     await asyncio.to_thread(services.conversation_items.add, kept.seen, addition)
+    services.planner.arrived(kept.reader.conversation.brought_pictures, owner)
     return await _page(addition.listed, services, has_more=False)
 
 

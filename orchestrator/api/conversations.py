@@ -45,6 +45,7 @@ async def create_conversation(
     addition = input_addition(reader.listed, reader.spans, ())
     seen = Seen(id=new_item_id("conv"), owner=owner, version=0)
     await asyncio.to_thread(services.conversation_items.create, seen, body.metadata or {}, addition)
+    services.planner.arrived(reader.conversation.brought_pictures, owner)
     return shown(await asyncio.to_thread(services.conversations.get, seen.id, owner))
 
 

@@ -68,7 +68,9 @@ async def create_file(
     """Upload a picture (PNG, JPEG, WebP, GIF) or a PDF of up to 16 pages. It is decoded at once, or refused."""
     if (anchor is None) != (seconds is None):
         raise InvalidRequest(EXPIRY, param="expires_after")
-    return _shown(await services.files.add(owner, file.filename or "", await file.read(), purpose, seconds))
+    record = await services.files.add(owner, file.filename or "", await file.read(), purpose, seconds)
+    services.planner.arrived(record.pages, owner)
+    return _shown(record)
 
 
 @router.get("/v1/files")

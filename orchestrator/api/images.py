@@ -16,6 +16,7 @@ from orchestrator.api.images_format import PictureFormat, error_frame
 from orchestrator.api.images_objects import ANSWERS
 from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, ImageRequest
 from orchestrator.api.sse import HEADERS, MEDIA_TYPE, with_pauses
+from orchestrator.lettering import words_within
 from orchestrator.painting import Work, paint, series
 from orchestrator.pictures import Encoding, size_in
 from orchestrator.wanted_words import WantedWords, wanted_words
@@ -55,6 +56,7 @@ async def edit_image(
     if options.box is not None and form.mask is not None:
         raise InvalidRequest("Give a mask or a box, not both.", param="mask")
     strength = FAITHFUL_STRENGTH if form.input_fidelity == "high" and not (form.mask or options.box) else None
+    wanted = wanted_words(form.prompt) if options.lettering else None
     work = EditImage(
         **common(form, options, form.prompt),
         source=source,
@@ -62,11 +64,13 @@ async def edit_image(
         box=options.box,
         strength=options.strength or strength,
     )
+    wanted = await asyncio.to_thread(words_within, wanted, work, services.store)
+    work = work.model_copy(update={"prompt": wanted.rest}) if wanted else work
     formed = picture_format(form, services)
     size = options.size or (form.size if form.size != "auto" else None)
     formed.encoding = Encoding(formed.encoding.format, formed.encoding.quality, within=sides(size))
     formed.unused_images = unused
-    return await answer(work, form, formed, services, owner)
+    return await answer(work, form, formed, services, owner, wanted=wanted)
 
 
 async def answer(

@@ -49,7 +49,7 @@ class PaintingOptions:
     loras: Loras = field(default_factory=dict)
     fresh: bool = False
     lettering: bool = True
-    """Of new pictures: words that the prompt wants in them are set as type."""
+    """Words that the prompt wants in the picture are set as type."""
 
     @property
     def fixed_seed(self) -> int:

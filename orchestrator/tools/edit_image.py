@@ -1,16 +1,18 @@
 """The tool that has a picture changed: all of it, or inside a box. The source keeps its own handle."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from orchestrator.conversation import Conversation
+from orchestrator.lettering import words_within
 from orchestrator.pictures import size_in
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, box_in, schema_with_images
-from orchestrator.tools.generate_image import told_of
-from shared.events import JobEvent, JobFinished
-from shared.jobs import EditImage, GeneratedImage
+from orchestrator.tools.painted import painted, wanted_of
+from shared.events import JobEvent
+from shared.jobs import EditImage
 
 
 class EditImageArguments(Arguments):
@@ -18,7 +20,8 @@ class EditImageArguments(Arguments):
     prompt: str = Field(
         min_length=1,
         max_length=4000,
-        description="What the whole picture shows afterwards, in plain words; with a box, what is inside it.",
+        description="What the whole picture shows afterwards, in plain words; with a box, what is inside it. Words "
+        'that shall stand in it are put in quotes and set exactly: a sign that says "OPEN".',
     )
     strength: float | None = Field(
         default=None, gt=0, le=1, description="How much changes: 0.4 a little, 0.8 much (usual), 1 everything."
@@ -36,7 +39,8 @@ class EditImageTool:
     description: ClassVar[str] = (
         "Change an existing picture, keeping the rest of it. Call it when the user wants something changed, added, "
         "removed or restyled in a picture of this conversation. The new picture is shown to the user by itself and has "
-        "a handle of its own."
+        "a handle of its own. Words in quotes in the prompt are set as type; the result's words says whether OCR reads "
+        "them back (exact), or what it reads, or not_checked or not_set: tell the user where it is not exact."
     )
     arguments: ClassVar[type[Arguments]] = EditImageArguments
     item_prefix: ClassVar[str] = "ig"
@@ -69,9 +73,8 @@ class EditImageTool:
             box=None if mask else box,
             mask=mask,
         )
-        async for event in context.run_job(work):
+        wanted = wanted_of(context, arguments.prompt)
+        wanted = await asyncio.to_thread(words_within, wanted, work, context.conversation.store)
+        work = work.model_copy(update={"prompt": wanted.rest}) if wanted else work
+        async for event in painted(context, work, wanted, alt=arguments.prompt, told={"edited": arguments.image}):
             yield event
-            if isinstance(event, JobFinished) and isinstance(event.output, GeneratedImage):
-                made = context.conversation.add_picture(event.output.artifact, unknown_words=event.output.unknown_words)
-                told = {"image": made.handle, "edited": arguments.image} | told_of(event.output)
-                yield Outcome(told=told, picture=made, alt=arguments.prompt)

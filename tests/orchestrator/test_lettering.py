@@ -7,8 +7,9 @@ import base64
 import io
 import json
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from orchestrator.vlm.client import VlmText, VlmToolCall
 from services.diffusion.painters import Painters
@@ -16,6 +17,7 @@ from services.diffusion.settings import DiffusionSettings
 from shared.jobs import JobKind
 from shared.provenance import read_provenance
 from shared.text_jobs import TextRead
+from tests.conftest import data_url
 from workers import diffusion, ocr
 
 APPLE = 'a red apple with the words "OPEN"'
@@ -175,3 +177,108 @@ async def test_the_painting_and_the_words_are_jobs_of_their_own_and_the_painting
     assert (job.kind, job.input.prompt) == (JobKind.GENERATE_IMAGE, "a red apple")
     assert not first.data[0].model_extra["diptych"]["kept"]
     assert again.data[0].model_extra["diptych"]["kept"], "other words over the same painting"
+
+
+SIGN = 'a wooden sign that says "OPEN"'
+SIZE = 256, 192
+BOX = [40, 60, 216, 150]
+
+
+def encoded(image):
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def scene():
+    """A picture in which no two pixels are alike for long."""
+    dice = np.random.default_rng(5).integers(90, 160, (SIZE[1], SIZE[0], 3), np.uint8)
+    return Image.fromarray(dice)
+
+
+def mask(shape):
+    """Transparent where something may change: a box, or what lies in it of an ellipse."""
+    open_part = Image.new("L", SIZE, 0)
+    getattr(ImageDraw.Draw(open_part), shape)([BOX[0], BOX[1], BOX[2] - 1, BOX[3] - 1], fill=255)
+    image = Image.new("RGBA", SIZE, "black")
+    image.putalpha(open_part.point([255] * 255 + [0]))
+    return encoded(image), np.asarray(open_part) == 255
+
+
+def edit(prompt, **more):
+    arguments = {"image": "image_1", "prompt": prompt} | more
+    return [VlmToolCall(call_id="c", name="edit_image", arguments=json.dumps(arguments))]
+
+
+async def edited(client, scene, tool=PAINT):
+    picture = {"type": "input_image", "detail": "auto", "image_url": data_url(encoded(scene))}
+    content = [picture, {"type": "input_text", "text": "change it, please"}]
+    return await client.responses.create(
+        model="diptych", input=[{"role": "user", "content": content}], tools=[tool], extra_body={"diptych": FAST}
+    )
+
+
+def changed(before, after):
+    """Where two pictures differ."""
+    after = Image.open(io.BytesIO(base64.b64decode(after))).convert("RGB")
+    return (np.asarray(before) != np.asarray(after)).any(axis=-1)
+
+
+@pytest.mark.parametrize("by", ["box", "mask"])
+async def test_the_words_of_an_edit_stand_within_what_may_change(sdk_for, scene, read, store, by):
+    png, open_part = mask("rectangle")
+    tool = PAINT | {"input_image_mask": {"image_url": data_url(png)}} if by == "mask" else PAINT
+    call = edit(SIGN, **({"box": BOX} if by == "box" else {}))
+    async with sdk_for(call, [VlmText(text="There.")]) as client:
+        response = await edited(client, scene, tool)
+        result = told(client)
+    item = response.output[-2].to_dict()
+    assert (item["status"], item["action"], item["revised_prompt"]) == ("completed", "edit", SIGN)
+    assert (result["words"], result["edited"]) == ("exact", "image_1")
+    assert item["diptych"]["lettering"]["exact"]
+    assert "OPEN" in read(item["result"])
+    different = changed(scene, item["result"])
+    assert not different[~open_part].any()
+    assert different[open_part].mean() > 0.9
+    assert read_provenance(store.get(artifact_of(item["diptych"]["lettering"]["source"]))).prompt == "a wooden sign"
+
+
+async def test_the_words_of_a_whole_edit_stand_where_it_is_calm(sdk_for, scene, read):
+    async with sdk_for(edit("make the sign say OPEN"), [VlmText(text="There.")]) as client:
+        response = await edited(client, scene)
+        result = told(client)
+    assert result["words"] == "exact"
+    assert "OPEN" in read(response.output[-2].to_dict()["result"])
+
+
+async def test_a_whole_picture_is_not_painted_anew_for_nothing_but_words(sdk_for, scene):
+    async with sdk_for(edit('change the text to "OPEN"'), [VlmText(text="There.")]) as client:
+        response = await edited(client, scene)
+        result = told(client)
+    record = read_provenance(base64.b64decode(response.output[-2].to_dict()["result"]))
+    assert (record.prompt, record.lettering) == ('change the text to "OPEN"', None)
+    assert "words" not in result
+
+
+@pytest.mark.parametrize("shape", ["rectangle", "ellipse"])
+async def test_words_of_edits_asked_for_directly_stay_within_the_mask(sdk_for, scene, read, shape):
+    png, open_part = mask(shape)
+    async with sdk_for() as client:
+        made = await client.images.edit(
+            image=encoded(scene), mask=png, prompt=SIGN, extra_body={"diptych": json.dumps(FAST)}
+        )
+    (picture,) = made.data
+    lettering = picture.model_extra["diptych"]["lettering"]
+    assert (lettering["text"], lettering["read_back"], lettering["exact"]) == ("OPEN", "OPEN", True)
+    assert "OPEN" in read(picture.b64_json)
+    assert not changed(scene, picture.b64_json)[~open_part].any()
+
+
+async def test_words_that_do_not_fit_into_a_mask_are_told_and_the_edit_is_shown(sdk_for, scene):
+    call = edit('a sign that says "Antidisestablishmentarianism"', box=[10, 10, 30, 24])
+    async with sdk_for(call, [VlmText(text="There.")]) as client:
+        response = await edited(client, scene)
+        result = told(client)
+    assert response.output[-2].to_dict()["status"] == "completed"
+    assert result["words"].startswith("not_set: ")

@@ -106,6 +106,24 @@ async def test_what_a_model_makes_up_is_marked_and_what_it_miscopies_is_correcte
     assert (quote.written, quote.error_rate) == (wrong, round(1 / len(line), 4))
 
 
+@pytest.mark.parametrize("bound", [{}, {"maxLength": 500}])
+async def test_in_a_json_answer_what_it_miscopies_is_corrected_as_its_schema_allows(sdk_for, reading, bound):
+    page = make_page(9, 7)
+    line, wrong = page.lines[0], page.lines[0].replace("o", "a")
+    schema = {
+        "type": "object",
+        "properties": {"line": {"type": "string"} | bound},
+        "required": ["line"],
+        "additionalProperties": False,
+    }
+    form = {"format": {"type": "json_schema", "name": "line", "schema": schema, "strict": True}}
+    said = [VlmText(text=piece) for piece in ('{"line": "', wrong, '"}')]
+    async with sdk_for(said, served_by=reading) as client:
+        response = await create(client, page.png, tools=[READ], text=form)
+    assert json.loads(response.output_text) == {"line": wrong if bound else line}
+    assert response.output[-1].content[0].annotations == []
+
+
 @pytest.mark.parametrize("without", ["tool", "worker"])
 async def test_where_it_cannot_be_read_it_is_said_so(sdk_for, reading, ledger, without):
     served_by = Without(ledger, lambda *_: None) if without == "worker" else reading

@@ -29,6 +29,14 @@ def test_where_text_is_is_kept_beside_the_picture(done, store):
     assert [event.type for event in events] == ["job_started", "job_finished"]
 
 
+def test_where_text_is_is_looked_for_once(done, store, monkeypatch):
+    artifact = store.put(png(strip(0, 4)), "image/png")
+    first, _ = done(FindText(artifact=artifact))
+    monkeypatch.setattr("workers.ocr.inspect", None)
+    again, _ = done(FindText(artifact=artifact))
+    assert again.output == first.output
+
+
 def test_lines_are_told_as_they_are_read(done, store):
     job, events = done(ReadText(artifact=store.put(png(strip(0, 4)), "image/png")))
 

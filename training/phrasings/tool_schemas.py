@@ -24,7 +24,8 @@ _READ = (
 _EDIT = (
     "Change an existing picture, keeping the rest of it. Call it when the user wants something changed, added, "
     "removed or restyled in a picture of this conversation. The new picture is shown to the user by itself and has "
-    "a handle of its own."
+    "a handle of its own. Words in quotes in the prompt are set as type; the result's words says whether OCR reads "
+    "them back (exact), or what it reads, or not_checked or not_set: tell the user where it is not exact."
 )
 
 

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from services.ocr.reader import Reader
+from services.ocr.recognition import Reading
+from services.ocr.telling import Piece, text_line
 from services.typesetting.typesetter import compose
 from shared.text_jobs import ComposeText
 from tests.services.ocr.pages import PAGE, PAGE_LINES, png, read, strip
@@ -64,6 +66,15 @@ def test_text_that_is_hardly_legible_is_given_with_the_warning_that_it_may_be_wr
     assert result.lines
     assert "may be wrong" in result.note
     assert min(line.confidence for line in result.lines) < 0.85
+
+
+@pytest.mark.parametrize(("height", "unsure"), [(9, True), (10, False)])
+def test_letters_of_three_pixels_are_never_relied_on(height: int, unsure: bool):
+    quad = np.array([[0, 0], [60, 0], [60, height], [0, height]], np.float32)
+    line = text_line([Piece(quad, Reading("PAID 12:20", 0.97))], np.zeros(2, np.float32))
+    assert (line.unsure, line.text) == (unsure, "PAID 12:20")
+    given = text_line([Piece(quad, Reading("PAID 12:20", 1.0), given=True)], np.zeros(2, np.float32))
+    assert not given.unsure, "the page's own text says so"
 
 
 UNKNOWN = {
