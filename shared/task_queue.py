@@ -46,6 +46,7 @@ class Sender:
     def __init__(self, app: Celery) -> None:
         self._app, self._turn = app, threading.Lock()
         self._connection = app.connection_for_write()
+        self._connection.transport_options |= {"max_retries": 0}  # kombu would try for six seconds
         self._producer = app.amqp.Producer(self._connection, auto_declare=False)
 
     def __enter__(self) -> Self:

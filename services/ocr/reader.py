@@ -27,6 +27,9 @@ from shared.jobs import Box as Region
 from shared.jobs import check_box
 from shared.text_jobs import TextLine, TextRead
 
+METHOD = 2
+"""Goes up whenever a picture may be read otherwise than before: what was kept of earlier readings is no longer used."""
+
 
 @dataclass(frozen=True)
 class ReadingProgress:
@@ -75,7 +78,7 @@ class Reader:
     def version(self) -> str:
         """What decides its results, besides the picture."""
         settings = self.settings
-        return f"{self.models.name}, {settings.ocr_min_confidence:g}, {settings.ocr_detect_pixels}"
+        return f"{METHOD}, {self.models.name}, {settings.ocr_min_confidence:g}, {settings.ocr_detect_pixels}"
 
     def read(self, png: bytes, region: Region | None = None) -> Iterator[ReadingProgress | LineRead | TextRead]:
         """Read a picture of our own making (a PNG from the artifact store), or what lies in a region of it.
