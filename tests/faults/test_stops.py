@@ -21,14 +21,20 @@ async def until_begun(driver, count):
     await asyncio.to_thread(wait_for, lambda: len(runs.all()) >= count, 60, driver.house.logs)
 
 
+def busy(house):
+    """The worker that began a job last, and its process."""
+    pid = Runs(house.folder.path).all()[-1].pid
+    (name,) = (name for name in house.workers if house.pid(name) == pid)
+    return name, pid
+
+
 async def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(house):
     async with driving(house) as driver:
         asked = [work(number, "slow", steps=8) for number in range(8)]  # longer than a lease, and some run alone again
         running = asyncio.create_task(driver.run_all(asked, at_once=8))
         await until_begun(driver, 8)
-        busy = Runs(house.folder.path).all()[-1].pid
-        (name,) = (each for each in house.workers if house.pid(each) == busy)
-        assert house.signal(name, signal.SIGSTOP) == busy
+        name, pid = busy(house)
+        assert house.signal(name, signal.SIGSTOP) == pid
         await running
         house.signal(name, signal.SIGCONT)
         await driver.run_all([work(number) for number in range(100, 110)], at_once=4)
@@ -37,7 +43,7 @@ async def test_a_worker_that_was_frozen_past_its_lease_changes_nothing(house):
         verdict = judge(driver)
         assert verdict.flawless, verdict
         assert verdict.wasted_attempts >= 1
-        assert house.pid(name) == busy
+        assert house.pid(name) == pid
 
 
 async def test_a_worker_that_is_asked_to_end_hands_back_what_it_cannot_finish(tmp_path):
@@ -46,14 +52,15 @@ async def test_a_worker_that_is_asked_to_end_hands_back_what_it_cannot_finish(tm
             asked = [work(number, "slow", steps=10) for number in range(8)]
             running = asyncio.create_task(driver.run_all(asked, at_once=8))
             await until_begun(driver, 8)
-            pid = house.signal("worker-1", signal.SIGTERM)
+            name, pid = busy(house)
+            assert house.signal(name, signal.SIGTERM) == pid
             await running
             verdict = judge(driver)
             assert verdict.flawless, verdict
             jobs = [driver.ledger.get(shown.job.id) for shown in driver.shown]
             assert {job.crashes + job.crashes_alone for job in jobs} == {0}
             assert max(job.attempt for job in jobs) == 2
-            assert house.pid("worker-1") != pid
+            assert house.pid(name) != pid
 
 
 async def test_a_killed_supervisor_takes_all_with_it_and_the_next_up_goes_on(house):
