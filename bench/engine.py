@@ -42,7 +42,9 @@ REQUESTS = 16
 STEPS = 20
 SLOW_STEPS = 30
 LOAD = 0.8
-PAIRS = 15
+CALIBRATION = 20
+"""Pictures whose mean time is what one takes to be served."""
+PAIRS = 30
 """Of a forward pass and a step in the engine, and of pictures without and with previews."""
 SETTINGS = ("throughput", "exact")
 EMBEDDED = ROOT / "models" / "painter"
@@ -181,20 +183,22 @@ def all_done(engine: Engine, pictures: Sequence[Picture]) -> None:
 
 
 def poisson(ours: Ours, arrivals: int) -> dict[str, float]:
-    """Mean seconds from a request to its picture, at random arrivals: one at a time, and in the engine."""
+    """Mean seconds from a request to its picture, at random arrivals: one at a time, and in the engine; and the `load`
+    that one at a time really had, for a machine's speed is not what it was a minute ago."""
     painter = ours.painters["exact"]
-    alone = median(timed(lambda seed=seed: list(painter.paint(request(seed)))) for seed in range(5))
+    alone = mean(timed(lambda seed=seed: list(painter.paint(request(seed)))) for seed in range(CALIBRATION))
     pauses = [pause * alone for pause in typical_pauses(arrivals)]
-    one = threading.Lock()
+    one, served = threading.Lock(), []
 
     def in_turn(seed: int) -> None:
         with one:
-            list(painter.paint(request(seed)))
+            served.append(timed(lambda: list(painter.paint(request(seed)))))
 
     ways: dict[str, Callable[[int], object]] = {"one at a time": in_turn}
     for name in SETTINGS:
         ways[name] = lambda seed, name=name: list(ours.painters[name].paint(request(seed)))
-    return {name: mean(under_load(way, pauses)) for name, way in ways.items()}
+    waits = {name: mean(under_load(way, pauses)) for name, way in ways.items()}
+    return waits | {"load": sum(served) / sum(pauses)}
 
 
 def typical_pauses(arrivals: int) -> list[float]:
@@ -263,7 +267,8 @@ def main() -> None:
             if name != "dit_2_9m":
                 figures[f"overhead_{name}"] = {way: round(overhead(ours, way, PAIRS), 4) for way in SETTINGS}
                 waits = poisson(ours, options.arrivals)
-                figures[f"poisson_{name}"] = {way: round(waits[way] / waits["one at a time"], 2) for way in SETTINGS}
+                ratios = {way: round(waits[way] / waits["one at a time"], 2) for way in SETTINGS}
+                figures[f"poisson_{name}"] = ratios | {"load": round(waits["load"], 2)}
         figures["overhead"], figures["poisson_ratio"] = figures["overhead_embedded"], figures["poisson_embedded"]
         figures["preview_cost"] = round(preview_cost(ours, PAIRS), 4)
         figures["threads"] = torch.get_num_threads()
