@@ -43,13 +43,16 @@ def setting(wanted: WantedWords, painting: str) -> ComposeText:
     )
 
 
-def words_within(wanted: WantedWords | None, work: EditImage, store: ArtifactStore) -> WantedWords | None:
-    """The words of an edit, inside of what may change. Blocks. Raises NotFound.
+def words_apart(
+    work: EditImage, wanted: WantedWords | None, store: ArtifactStore
+) -> tuple[EditImage, WantedWords | None]:
+    """What of an edit is the painter's, and its words, inside of what may change. Blocks. Raises NotFound.
 
-    None also where an edit of a whole picture would be for nothing but words: what is left of its prompt would paint
-    over all of it.
+    No words also where an edit of a whole picture would be for nothing but words: what is left of its prompt would
+    paint over all of it.
     """
-    if wanted is None or (work.mask is None and work.box is None):
-        return None if wanted is None or wanted.rest == NOTHING_LEFT else wanted
+    whole = work.mask is None and work.box is None
+    if wanted is None or (whole and wanted.rest == NOTHING_LEFT):
+        return work, None
     box = work.box if work.mask is None else largest_box(open_mask(store.get(work.mask)))
-    return replace(wanted, box=box)
+    return work.model_copy(update={"prompt": wanted.rest}), replace(wanted, box=box)

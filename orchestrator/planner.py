@@ -22,7 +22,7 @@ from shared.errors import DiptychError
 from shared.events import JobFinished
 from shared.jobs import Queue, new_job
 from shared.reading_profile import ReadingProfile, find_profile
-from shared.text_places import KEPT_AS, FindText, TextPlaces
+from shared.text_places import FindText, TextPlaces, kept_places
 
 log = logging.getLogger(__name__)
 
@@ -89,17 +89,13 @@ class Planner:
 
     async def _places(self, artifacts: Iterable[str], owner: str) -> dict[str, TextPlaces]:
         """What is known, and what becomes known in time."""
-        found = await asyncio.to_thread(lambda: {one: self._kept(one) for one in artifacts})
+        found = await asyncio.to_thread(lambda: {one: kept_places(self._store, one) for one in artifacts})
         missing = [artifact for artifact, places in found.items() if places is None]
         if missing and await self.can_read():
             tasks = {artifact: self._look(artifact, owner) for artifact in missing}
             await asyncio.wait(tasks.values(), timeout=self._seconds)
             found |= {artifact: task.result() for artifact, task in tasks.items() if task.done()}
         return {artifact: places for artifact, places in found.items() if places is not None}
-
-    def _kept(self, artifact: str) -> TextPlaces | None:
-        kept = self._store.derived(artifact, KEPT_AS)
-        return None if kept is None else TextPlaces.model_validate_json(kept)
 
     def _look(self, artifact: str, owner: str) -> "asyncio.Task[TextPlaces | None]":
         """The one task that has it looked at, whoever asks; it goes on when they do not wait any longer."""

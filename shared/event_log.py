@@ -7,9 +7,7 @@ which stream its events go to; streams are bounded, and die an hour after the la
 import asyncio
 import contextlib
 import logging
-import queue
 import secrets
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -17,6 +15,7 @@ import redis
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from shared.batches import Batches
 from shared.events import JobEvent, JobProgress, job_event_adapter
 from shared.tasks import end
 
@@ -38,34 +37,25 @@ class EventWriter:
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
-        self._events: queue.SimpleQueue[tuple[str, JobEvent] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send_forever, name="event-writer", daemon=True)
+        self._events = Batches[tuple[str, JobEvent]](self._send_or_lose, "event-writer")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._events.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """All that was appended is sent first."""
-        self._events.put(None)
-        self._thread.join()
+        self._events.close()
 
     def append(self, stream: str, event: JobEvent) -> None:
         """To a stream, in the order of the calls. May be called from any thread."""
         self._events.put((stream, event))
 
-    def _send_forever(self) -> None:
-        closed = False
-        while not closed:
-            batch = [self._events.get()]
-            while not self._events.empty():
-                batch.append(self._events.get())
-            closed = None in batch
-            events = [each for each in batch if each is not None]
-            try:
-                self._send(events)
-            except RedisError as error:
-                log.warning("%d events could not be sent: %s", len(events), error)
+    def _send_or_lose(self, events: Sequence[tuple[str, JobEvent]]) -> None:
+        try:
+            self._send(events)
+        except RedisError as error:
+            log.warning("%d events could not be sent: %s", len(events), error)
 
     def _send(self, events: Sequence[tuple[str, JobEvent]]) -> None:
         with self._redis.pipeline(transaction=False) as pipe:

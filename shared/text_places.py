@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from shared.artifacts import ArtifactStore
 from shared.job_base import ArtifactId, Box, Frozen, JobKind
 
 KEPT_AS = "text-places-1"
@@ -27,3 +28,9 @@ class TextPlaces(Frozen):
     height: int
     engine: str
     seconds: float
+
+
+def kept_places(store: ArtifactStore, artifact: str) -> TextPlaces | None:
+    """What was found in a picture before. Blocks."""
+    kept = store.derived(artifact, KEPT_AS)
+    return None if kept is None else TextPlaces.model_validate_json(kept)

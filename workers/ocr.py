@@ -14,7 +14,7 @@ from shared.events import JobLine, JobProgress
 from shared.jobs import Box, Job, JobKind
 from shared.process_log import set_up_logging
 from shared.text_jobs import ReadText, TextRead
-from shared.text_places import KEPT_AS, FindText, TextPlaces
+from shared.text_places import KEPT_AS, FindText, TextPlaces, kept_places
 from shared.tracing import set_up_tracing
 from workers.job_run import Happening, Perform
 from workers.lettering import compose_text
@@ -57,8 +57,8 @@ def find_text(reader: Reader, store: ArtifactStore) -> Perform:
     def perform(job: Job) -> Generator[Happening, None, None]:
         work = job.input
         assert isinstance(work, FindText)  # noqa: S101 - the queue's own kind
-        if (known := store.derived(work.artifact, KEPT_AS)) is not None:
-            yield TextPlaces.model_validate_json(known)
+        if (known := kept_places(store, work.artifact)) is not None:
+            yield known
             return
         inspected = inspect(reader.models, store.get(work.artifact), reader.settings.ocr_detect_pixels)
         places = TextPlaces(engine=reader.models.name, **dataclasses.asdict(inspected))

@@ -16,7 +16,7 @@ from orchestrator.api.images_format import PictureFormat, error_frame
 from orchestrator.api.images_objects import ANSWERS
 from orchestrator.api.images_schema import EditForm, EditOptions, ImageFields, ImageRequest
 from orchestrator.api.sse import HEADERS, MEDIA_TYPE, with_pauses
-from orchestrator.lettering import words_within
+from orchestrator.lettering import words_apart
 from orchestrator.painting import Work, paint, series
 from orchestrator.pictures import Encoding, size_in
 from orchestrator.wanted_words import WantedWords, wanted_words
@@ -64,8 +64,7 @@ async def edit_image(
         box=options.box,
         strength=options.strength or strength,
     )
-    wanted = await asyncio.to_thread(words_within, wanted, work, services.store)
-    work = work.model_copy(update={"prompt": wanted.rest}) if wanted else work
+    work, wanted = await asyncio.to_thread(words_apart, work, wanted, services.store)
     formed = picture_format(form, services)
     size = options.size or (form.size if form.size != "auto" else None)
     formed.encoding = Encoding(formed.encoding.format, formed.encoding.quality, within=sides(size))

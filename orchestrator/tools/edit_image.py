@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from orchestrator.conversation import Conversation
-from orchestrator.lettering import words_within
+from orchestrator.lettering import words_apart
 from orchestrator.pictures import size_in
 from orchestrator.tools.base import Arguments, Outcome, ToolContext, box_in, schema_with_images
 from orchestrator.tools.painted import painted, wanted_of
@@ -74,7 +74,6 @@ class EditImageTool:
             mask=mask,
         )
         wanted = wanted_of(context, arguments.prompt)
-        wanted = await asyncio.to_thread(words_within, wanted, work, context.conversation.store)
-        work = work.model_copy(update={"prompt": wanted.rest}) if wanted else work
+        work, wanted = await asyncio.to_thread(words_apart, work, wanted, context.conversation.store)
         async for event in painted(context, work, wanted, alt=arguments.prompt, told={"edited": arguments.image}):
             yield event

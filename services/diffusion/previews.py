@@ -72,16 +72,20 @@ class Sights:
     def _is_due(self, ticket: Ticket) -> bool:
         """Whether a step to be shown was taken since it was last seen."""
         before = 0 if ticket.sight is None else ticket.sight.step
-        latest = min(ticket.picture.step, ticket.picture.total - 1)
-        return self._every > 0 and latest // self._every > before // self._every
+        return self._every > 0 and latest_step(ticket) // self._every > before // self._every
 
     def _see(self, tickets: Sequence[Ticket]) -> None:
-        steps = [min(ticket.picture.step, ticket.picture.total - 1) for ticket in tickets]
+        steps = [latest_step(ticket) for ticket in tickets]
         latents = torch.cat([ticket.picture.latents for ticket in tickets])
         scales = [ticket.picture.schedule.coefficients[step, 0] for ticket, step in zip(tickets, steps, strict=True)]
         scaled = latents * torch.stack(scales).to(latents.device)[:, None, None, None]
         for ticket, step, rgb in zip(tickets, steps, self._previewer.sights(scaled), strict=True):
             ticket.sight = Sight(step, rgb)
+
+
+def latest_step(ticket: Ticket) -> int:
+    """The step that it has come to; of one that is done, the one before the last."""
+    return min(ticket.picture.step, ticket.picture.total - 1)
 
 
 def small_jpeg(rgb: NDArray[np.uint8]) -> bytes:

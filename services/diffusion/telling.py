@@ -5,11 +5,10 @@ and the next step would wait for every one of them. Where telling takes longer t
 """
 
 import logging
-import queue
-import threading
 from collections.abc import Callable, Sequence
 
 from services.diffusion.tickets import Ticket
+from shared.batches import Batches
 
 Show = Callable[[Sequence[Ticket]], None]
 log = logging.getLogger(__name__)
@@ -20,9 +19,8 @@ class Teller:
 
     def __init__(self, show: Show | None) -> None:
         self._show = show
-        self._news: queue.SimpleQueue[Sequence[Ticket] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
-        self._thread.start()
+        self._news = Batches[Sequence[Ticket]](self._spread, "teller")
+        self._news.start()
 
     def tell(self, tickets: Sequence[Ticket]) -> None:
         """These have taken a step."""
@@ -30,20 +28,13 @@ class Teller:
 
     def close(self) -> None:
         """When all is told."""
-        self._news.put(None)
-        self._thread.join()
+        self._news.close()
 
-    def _run(self) -> None:
-        closed = False
-        while not closed:
-            news = [self._news.get()]
-            while not self._news.empty():
-                news.append(self._news.get())
-            closed = None in news
-            steps = {ticket: ticket.picture.step for tickets in news for ticket in tickets or ()}
-            self._look(list(steps))
-            for ticket, step in steps.items():
-                ticket.tell(step)
+    def _spread(self, news: Sequence[Sequence[Ticket]]) -> None:
+        steps = {ticket: ticket.picture.step for tickets in news for ticket in tickets}
+        self._look(list(steps))
+        for ticket, step in steps.items():
+            ticket.tell(step)
 
     def _look(self, tickets: Sequence[Ticket]) -> None:
         if self._show is None:
