@@ -118,7 +118,7 @@ class Checker:
         support = self._texts.find(said)
         if support is not None and support.quote.error_rate == 0:
             return said, support.quote, "" if support.sure or not self._strict else UNSURE
-        if support is not None and support.sure and support.alone:
+        if support is not None and support.corrects:
             return support.printed, support.quote.model_copy(update={"written": said}), ""
         if not self._strict or self._is_known(said):
             return said, None, ""

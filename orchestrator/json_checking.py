@@ -89,7 +89,7 @@ class JsonChecker:
             return raw
         quotes = len(value.split()) >= LEAST_WORDS or (self._strict and any(map(str.isdigit, value)))
         support = self._texts.find(value) if quotes and len(value) >= SHORTEST else None
-        if support is None or not (support.quote.error_rate and support.sure and support.alone):
+        if support is None or not support.corrects:
             return raw
         return json.dumps(support.printed, ensure_ascii=False)[1:-1]
 

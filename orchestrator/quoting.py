@@ -35,6 +35,11 @@ class Support(NamedTuple):
     alone: bool
     """Whether nothing else stands there as nearly, in other words."""
 
+    @property
+    def corrects(self) -> bool:
+        """Whether what was said may be set right by it: it has errors, and there is no doubt of what it quotes."""
+        return self.quote.error_rate > 0 and self.sure and self.alone
+
 
 @dataclass(frozen=True)
 class _Text:
