@@ -165,13 +165,13 @@ def forward_passes(pictures: Sequence[Picture]) -> float:
     rows = Conditioning.cat([row for prompt in prompts for row in (prompt.positive, prompt.negative) if row])
     latents = torch.cat([picture.latents for picture in pictures for _ in range(picture.rows)])
     times = torch.full((len(latents),), 500.0)
-    denoiser = pictures[0].denoiser
+    denoiser = pictures[0].passes.denoiser
     return timed(lambda: [denoiser.predict(latents, times, rows) for _ in range(STEPS)])
 
 
 def in_engine(pictures: Sequence[Picture], *, exact: bool) -> float:
     """Seconds of the same number of steps in an engine."""
-    with Engine(exact=exact) as engine:
+    with Engine(torch.device("cpu"), exact=exact) as engine:
         return timed(lambda: all_done(engine, pictures))
 
 

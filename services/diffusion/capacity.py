@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from services.diffusion.families import Denoiser
-from services.diffusion.lora import Loras, LoraSet
+from services.diffusion.lane import settled
+from services.diffusion.passes import NO_LORAS, Passes
 from services.diffusion.prompts import Conditioning
 
 MOST_ROWS = 32
@@ -77,23 +78,23 @@ class Capacities:
         self._measuring = threading.Lock()
         self._known = self._read()
 
-    def of(self, network: Loras, row: Conditioning, shape: Sequence[int]) -> Capacity:
+    def of(self, passes: Passes, row: Conditioning, shape: Sequence[int]) -> Capacity:
         """Measured now where it was not before. `row`: any prompt's. `shape`: channels × h × w of the latents."""
-        key = fingerprint(network.denoiser, row, shape)
+        key = fingerprint(passes.denoiser, row, shape)
         with self._measuring:
             if key not in self._known.capacities:
-                found = self._known.capacities[key] = measured(Trial(network, row, shape, self._aside))
+                found = self._known.capacities[key] = measured(Trial(passes, row, shape, self._aside))
                 log.info("a batch of %s may have %d rows", "x".join(map(str, shape)), found.most_rows)
                 self._write()
             return self._known.capacities[key]
 
-    def threads(self, network: Loras, row: Conditioning, shape: Sequence[int]) -> int:
+    def threads(self, passes: Passes, row: Conditioning, shape: Sequence[int]) -> int:
         """How many CPU threads the network is best given: one, or all where these are clearly faster."""
         most = torch.get_num_threads()
-        key = fingerprint(network.denoiser, row, shape)
+        key = fingerprint(passes.denoiser, row, shape)
         with self._measuring:
             if key not in self._known.threads:
-                self._known.threads[key] = self._aside(lambda: best_threads(network, row, shape, most))
+                self._known.threads[key] = self._aside(lambda: best_threads(passes, row, shape, most))
                 self._write()
             return self._known.threads[key]
 
@@ -165,12 +166,12 @@ def directly(work: Callable[[], T], /) -> T:
     return work()
 
 
-def best_threads(network: Loras, row: Conditioning, shape: Sequence[int], most: int) -> int:
+def best_threads(passes: Passes, row: Conditioning, shape: Sequence[int], most: int) -> int:
     """One, unless `most` take clearly less time for a batch of a few rows. Leaves torch with what it had."""
     took: dict[int, float] = {}
     for threads in {1, most}:
         torch.set_num_threads(threads)
-        trial = Trial(network, row, shape, directly)
+        trial = Trial(passes, row, shape, directly)
         took[threads] = min(trial.run(FEW_ROWS) for _ in range(2 * ROUNDS))
     torch.set_num_threads(most)
     return most if took[most] < WORTH_MORE_THREADS * took[1] else 1
@@ -179,9 +180,9 @@ def best_threads(network: Loras, row: Conditioning, shape: Sequence[int], most: 
 class Trial:
     """Forward passes over noise, each row at a timestep of its own, without LoRAs."""
 
-    def __init__(self, network: Loras, row: Conditioning, shape: Sequence[int], aside: Aside) -> None:
-        generator, device = torch.Generator().manual_seed(0), network.denoiser.network.device
-        self._network, self._aside = network, aside
+    def __init__(self, passes: Passes, row: Conditioning, shape: Sequence[int], aside: Aside) -> None:
+        generator, device = torch.Generator().manual_seed(0), passes.denoiser.network.device
+        self._passes, self._aside = passes, aside
         self._latents = torch.randn((MOST_ROWS, *shape), generator=generator).to(device)
         self._times = torch.linspace(990, 10, MOST_ROWS).to(device)
         self._rows = Conditioning.cat([row] * MOST_ROWS)
@@ -203,11 +204,11 @@ class Trial:
     @torch.inference_mode()
     def _predicted(self, first: int, last: int) -> tuple[Tensor, float]:
         """The network's output for these rows, and the seconds that it took."""
-        self._network.activate(LoraSet())
-        began = time.perf_counter()
         inputs = {name: tensor[first:last] for name, tensor in self._rows.inputs.items()}
-        latents, times = self._latents[first:last], self._times[first:last]
-        output = self._network.denoiser.predict(latents, times, Conditioning(inputs))
-        if output.is_cuda:
-            torch.cuda.synchronize(output.device)
+        given = NO_LORAS, self._latents[first:last], self._times[first:last], Conditioning(inputs)
+        self._passes.prepare(*given)
+        settled(self._latents.device)
+        began = time.perf_counter()
+        output = self._passes.predict(*given)
+        settled(self._latents.device)
         return output, time.perf_counter() - began

@@ -17,13 +17,17 @@ import torch
 
 from services.diffusion.batch import Picture
 from services.diffusion.groups import Group
-from services.diffusion.telling import Show, Teller
+from services.diffusion.lane import Lane, settled, working_device
+from services.diffusion.telling import News, Show, Teller
 from services.diffusion.tickets import Ticket, cost_of, fail, rows_of
 from shared.errors import DiptychError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+AHEAD = 1
+"""Steps that a device may have left to do when it is told the next one: with none it would wait for each, with more
+whoever comes or goes would wait for all of them."""
 Watch = Callable[[int], None]
 """Is told the rows of each step's batch."""
 
@@ -31,13 +35,19 @@ Watch = Callable[[int], None]
 class Engine:
     """Denoises pictures. Its methods may be called from any thread."""
 
-    def __init__(self, *, exact: bool, watch: Watch | None = None, show: Show | None = None) -> None:
+    def __init__(
+        self, device: torch.device, *, exact: bool, watch: Watch | None = None, show: Show | None = None
+    ) -> None:
         """
         Args:
+            device: where the pictures are.
             exact: pictures with and without guidance do not share a batch; their bits depend on different sizes.
             show: is given the tickets that have taken steps, beside the engine's loop, before their followers are told.
         """
-        self._exact, self._watch = exact, watch
+        self._device, self._exact, self._watch = device, exact, watch
+        self._lane = Lane(device)
+        self._ahead: deque[News] = deque()
+        """Steps that the device may not have done yet; what they read is kept here."""
         self._teller = Teller(show)
         self._groups: OrderedDict[Any, Group] = OrderedDict()
         self._errands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
@@ -63,6 +73,7 @@ class Engine:
     def submit(self, picture: Picture, *, owner: str = "", deadline: float | None = None) -> Ticket:
         """Have a picture denoised. `deadline`: seconds of the epoch."""
         ticket = Ticket(picture, owner, deadline)
+        settled(self._device)
         with self._news:
             group = self._groups.setdefault(self._key(picture), Group())
             group.waiting.put(owner, ticket, cost_of(ticket))
@@ -76,6 +87,7 @@ class Engine:
             CancelledError: the engine is closed.
         """
         done: Future[T] = Future()
+        settled(self._device)
         with self._news:
             self._errands.append((done, work))
             if self._closed:
@@ -84,12 +96,14 @@ class Engine:
         return done.result()
 
     def _key(self, picture: Picture) -> Any:
-        shares = picture.denoiser, picture.loras, picture.latents.shape
+        shares = picture.passes, picture.loras, picture.latents.shape
         return (*shares, picture.rows) if self._exact else shares
 
     def _run(self) -> None:
-        while (turn := self._next_turn()) is not None:
-            turn()
+        with working_device(), self._lane.entered():
+            while (turn := self._next_turn()) is not None:
+                turn()
+            self._catch_up(0)
         for done, _ in self._errands:
             done.cancel()
 
@@ -101,6 +115,8 @@ class Engine:
                     return partial(_do, *self._errands.popleft())
                 if (group := self._next_group()) is not None:
                     return partial(self._step, group)
+                if self._ahead:
+                    return partial(self._catch_up, 0)
                 self._news.wait()
         return None
 
@@ -123,11 +139,21 @@ class Engine:
         except DiptychError as error:  # no such LoRA
             for ticket in group.running:
                 fail(ticket, error)
+        except torch.AcceleratorError:
+            raise
         except Exception:
             log.exception("a step of %d pictures failed", len(group.running))
             self._make_room()
             group.step_apart()
-        self._teller.tell(group.finish())
+        news = News(group.finish(), self._lane.mark())
+        self._teller.tell(news)
+        self._ahead.append(news)
+        self._catch_up(AHEAD)
+
+    def _catch_up(self, ahead: int) -> None:
+        """Wait until the device has at most so many steps left to do."""
+        while len(self._ahead) > ahead:
+            self._ahead.popleft().mark.synchronize()
 
     @staticmethod
     def _make_room() -> None:

@@ -2,9 +2,11 @@
 
 import time
 
+import torch
+
 from services.diffusion.batch import Batch
 from services.diffusion.fairness import DeficitRoundRobin
-from services.diffusion.tickets import Ticket, cost_of, fail, is_over, rows_of
+from services.diffusion.tickets import Taken, Ticket, cost_of, fail, is_over, rows_of
 
 QUANTUM = 4
 """Row-steps that an owner's turn is worth. Small, so that nobody has many short pictures in one turn."""
@@ -38,8 +40,6 @@ class Group:
         """One step of all that run."""
         if self._batch is None:
             self._batch = Batch([ticket.picture for ticket in self.running])
-        first = self.running[0].picture
-        first.adapters.activate(first.loras)
         self._batch.step()
 
     def step_apart(self) -> None:
@@ -48,13 +48,15 @@ class Group:
         for ticket in self.running:
             try:
                 Batch([ticket.picture]).step()
+            except torch.AcceleratorError:
+                raise
             except Exception as error:
                 fail(ticket, error)
 
-    def finish(self) -> list[Ticket]:
-        """After a step: those who have taken it. Who is done is let go."""
+    def finish(self) -> list[Taken]:
+        """After a step: who has taken it. Who is done is let go."""
         stepped = [ticket for ticket in self.running if not ticket.left]
         staying = [ticket for ticket in stepped if not ticket.done]
         if len(staying) < len(self.running):
             self.running, self._batch = staying, None
-        return stepped
+        return [Taken(ticket, ticket.picture.step, ticket.picture.latents) for ticket in stepped]

@@ -12,10 +12,12 @@ from diffusers.utils.logging import set_verbosity_error
 from transformers.utils.logging import disable_progress_bar
 
 from services.diffusion.autoencoder import AUTOENCODERS, Autoencoder
+from services.diffusion.captures import cuda_graphs
 from services.diffusion.components import FAULTS, load_network, load_scheduler, load_texts
 from services.diffusion.families import Denoiser, family_of
 from services.diffusion.folder import FolderRefused, identity_of, read_defaults, read_index
 from services.diffusion.lora import Loras
+from services.diffusion.passes import Passes
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import Conditioning, PromptEncoder, Towers
 from services.diffusion.schedules import Sampler
@@ -32,8 +34,8 @@ class Setting:
     sampler: Sampler
     steps: int
     guidance_scale: float
-    loras: Loras
-    """What can be laid over the denoiser."""
+    passes: Passes
+    """How the engine asks the denoiser."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
     family = family_of(folder, index)
     defaults = read_defaults(folder)
     device, dtype = placement(settings, family)
+    record = cuda_graphs(device) if device.type == "cuda" else None
 
     def setting(suffix: str, steps: int | None, guidance_scale: float | None) -> Setting:
         component = folder / f"{family.component}{suffix}"
         denoiser = family(load_network(family.network_class, component, device, torch_dtype=dtype))
         sampler = sampler_of(folder / f"scheduler{suffix}", index.classes["scheduler"], family)
         guidance = denoiser.guidance_scale if guidance_scale is None else guidance_scale
-        return Setting(denoiser, sampler, steps or denoiser.steps, guidance, Loras(settings.diffusion_loras, denoiser))
+        passes = Passes(Loras(settings.diffusion_loras, denoiser), record)
+        return Setting(denoiser, sampler, steps or denoiser.steps, guidance, passes)
 
     usual = setting("", defaults.steps, defaults.guidance_scale)
     fast = setting("_fast", defaults.fast.steps, defaults.fast.guidance_scale) if defaults.fast else None

@@ -16,6 +16,7 @@ from services.diffusion.capacity import Capacities
 from services.diffusion.engine import Engine, Watch
 from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
 from services.diffusion.judge import Judge
+from services.diffusion.lane import working_device
 from services.diffusion.loading import LoadedPainter, load
 from services.diffusion.painted import painted
 from services.diffusion.previews import Sights, small_jpeg
@@ -65,7 +66,7 @@ class Painter:
         self.settings = settings
         self._exact = settings.diffusion_reproducibility == "exact"
         self._sights = Sights(model.previewer, settings.diffusion_preview_every)
-        self._engine = Engine(exact=self._exact, watch=watch, show=self._sights)
+        self._engine = Engine(model.device, exact=self._exact, watch=watch, show=self._sights)
         self._capacities = Capacities(settings.diffusion_capacities, self._engine.aside)
         self._judge = Judge(settings.diffusion_judge)
         self._decoding = threading.Lock()
@@ -93,9 +94,9 @@ class Painter:
         if set_threads and self.settings.diffusion_threads:
             self._set_threads(self.settings.diffusion_threads)
         elif set_threads and model.device.type == "cpu":
-            self._set_threads(self._capacities.threads(way.loras, row, latents))
+            self._set_threads(self._capacities.threads(way.passes, row, latents))
         for setting in filter(None, (model.usual, model.fast)):
-            self._capacities.of(setting.loras, row, latents)
+            self._capacities.of(setting.passes, row, latents)
 
     def _set_threads(self, count: int) -> None:
         """Each thread that has computed before keeps its own number; those to come take the last one that was set."""
@@ -141,6 +142,7 @@ class Painter:
     def _follow(
         self, work: Painting, size: tuple[int, int], retouch: Retouch | None, owner: str, deadline: float | None
     ) -> Iterator[Happening]:
+        @working_device()
         def start() -> tuple[Begun, Ticket]:
             plan = planned(self.model, work, size)
             begin = begun(self.model, self._capacities, work, plan, retouch, exact=self._exact)
@@ -180,6 +182,7 @@ class Painter:
                 del self._flights[key]
                 flight.give_up()
 
+    @working_device()
     def _finish(self, begin: Begun) -> Painted:
         with self._decoding:
             pixels = self.model.autoencoder.decode(begin.picture.latents)

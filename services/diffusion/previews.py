@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.diffusion.autoencoder import Autoencoder
-from services.diffusion.tickets import Sight, Ticket
+from services.diffusion.tickets import Sight, Taken
 
 MAX_BYTES = 4096
 MAX_SIDE = 128
@@ -61,31 +61,31 @@ class Sights:
         """Whether a picture is shown after that step. Not after the last one: the picture itself follows."""
         return self._every > 0 and step % self._every == 0 and step < total
 
-    def __call__(self, tickets: Sequence[Ticket]) -> None:
-        alike: dict[Any, list[Ticket]] = {}
-        for ticket in tickets:
-            if self._is_due(ticket):
-                alike.setdefault(ticket.picture.latents.shape, []).append(ticket)
+    def __call__(self, taken: Sequence[Taken]) -> None:
+        alike: dict[Any, list[Taken]] = {}
+        for each in taken:
+            if self._is_due(each):
+                alike.setdefault(each.latents.shape, []).append(each)
         for group in alike.values():
             self._see(group)
 
-    def _is_due(self, ticket: Ticket) -> bool:
-        """Whether a step to be shown was taken since it was last seen."""
-        before = 0 if ticket.sight is None else ticket.sight.step
-        return self._every > 0 and latest_step(ticket) // self._every > before // self._every
+    def _is_due(self, taken: Taken) -> bool:
+        """Whether a step to be shown was taken since the picture was last seen."""
+        last = taken.ticket.sight
+        before = 0 if last is None else last.step
+        return self._every > 0 and step_of(taken) // self._every > before // self._every
 
-    def _see(self, tickets: Sequence[Ticket]) -> None:
-        steps = [latest_step(ticket) for ticket in tickets]
-        latents = torch.cat([ticket.picture.latents for ticket in tickets])
-        scales = [ticket.picture.schedule.coefficients[step, 0] for ticket, step in zip(tickets, steps, strict=True)]
-        scaled = latents * torch.stack(scales).to(latents.device)[:, None, None, None]
-        for ticket, step, rgb in zip(tickets, steps, self._previewer.sights(scaled), strict=True):
-            ticket.sight = Sight(step, rgb)
+    def _see(self, group: Sequence[Taken]) -> None:
+        latents = torch.cat([taken.latents for taken in group]).float().cpu()
+        seen_as = torch.stack([taken.ticket.picture.schedule.coefficients[step_of(taken), 0] for taken in group])
+        rgbs = self._previewer.sights(latents * seen_as[:, None, None, None])
+        for taken, rgb in zip(group, rgbs, strict=True):
+            taken.ticket.sight = Sight(step_of(taken), rgb)
 
 
-def latest_step(ticket: Ticket) -> int:
-    """The step that it has come to; of one that is done, the one before the last."""
-    return min(ticket.picture.step, ticket.picture.total - 1)
+def step_of(taken: Taken) -> int:
+    """The step that a picture has come to; of one that is done, the one before the last."""
+    return min(taken.step, taken.ticket.picture.total - 1)
 
 
 def small_jpeg(rgb: NDArray[np.uint8]) -> bytes:

@@ -69,19 +69,18 @@ def begun(
     shape = latent_shape(model, plan.shape)
     tokens = shape[1] * shape[2] // way.denoiser.patch**2
     schedule = way.sampler.schedule(plan.steps, retouch.strength if retouch else 1.0, tokens)
-    capacity = capacities.of(way.loras, prompt.positive, shape)
+    capacity = capacities.of(way.passes, prompt.positive, shape)
     generator = torch.Generator().manual_seed(work.seed)
-    noise = drawn_noise(shape, generator, model.device)
+    noise = drawn_noise(1, shape, generator, model.device)
     latents, held = start(model, schedule, noise, plan, retouch)
     picture = Picture(
-        denoiser=way.denoiser,
-        adapters=way.loras,
+        passes=way.passes,
         loras=LoraSet(tuple(sorted(work.loras.items()))),
         schedule=schedule,
         prompt=prompt,
         guidance_scale=plan.guidance_scale,
         first=latents,
-        generator=generator,
+        draws=drawn_noise(sum(map(schedule.draws, range(len(schedule)))), shape, generator, model.device),
         most_rows=most_rows(capacity, 2 if prompt.guided else 1, work, exact=exact),
         held=held,
     )
@@ -101,9 +100,10 @@ def latent_shape(model: LoadedPainter, shape: tuple[int, int]) -> tuple[int, int
     return model.autoencoder.latent_channels, shape[1] // stride, shape[0] // stride
 
 
-def drawn_noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
-    """Gaussian noise of one row, drawn on the CPU so that a seed means the same noise on every device."""
-    return torch.randn((1, *shape), generator=generator, dtype=torch.float32).to(device)
+def drawn_noise(count: int, shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
+    """Gaussian noise of so many rows, drawn on the CPU so that a seed means the same noise on every device."""
+    rows = [torch.randn((1, *shape), generator=generator, dtype=torch.float32) for _ in range(count)]
+    return torch.cat([torch.empty((0, *shape)), *rows]).to(device)
 
 
 def start(

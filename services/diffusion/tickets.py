@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from services.diffusion.batch import Picture
 from shared.errors import DeadlineExceeded, DiptychError, JobFailed
@@ -95,6 +96,15 @@ class Ticket:
     @property
     def done(self) -> bool:
         return self.picture.step == self.picture.total
+
+
+class Taken(NamedTuple):
+    """A step that a picture has taken."""
+
+    ticket: Ticket
+    step: int
+    latents: Tensor
+    """After it, 1 × channels × h × w."""
 
 
 def rows_of(tickets: Iterable[Ticket]) -> int:

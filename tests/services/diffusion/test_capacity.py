@@ -25,10 +25,11 @@ class Network:
         self._seconds, self._error = seconds, error
         self.denoiser = self
 
-    def activate(self, wanted: LoraSet) -> None:
+    def prepare(self, wanted: LoraSet, latents: Tensor, times: Tensor, conditioning: Conditioning) -> None:
         assert not wanted.weights
 
-    def predict(self, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+    def predict(self, wanted: LoraSet, latents: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+        assert not wanted.weights
         assert len(times) == conditioning.rows == len(latents)
         self.calls += 1
         time.sleep(self._seconds(len(latents)))

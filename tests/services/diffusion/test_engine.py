@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from services.diffusion.engine import Engine
@@ -19,6 +20,7 @@ from services.diffusion.requests import begun, planned
 from shared.errors import DeadlineExceeded, JobFailed
 from shared.jobs import EditImage, GenerateImage
 
+CPU = torch.device("cpu")
 SOURCE = "a" * 64 + ".png"
 
 
@@ -103,7 +105,7 @@ def test_in_throughput_pictures_stay_within_a_thousandth(loaded_from, sana_folde
         plan = planned(painter.model, work(seed=seed), (64, 64))
         return begun(painter.model, painter._capacities, work(seed=seed), plan, None, exact=False).picture
 
-    with Engine(exact=False) as engine:
+    with Engine(CPU, exact=False) as engine:
         for seed in range(4):
             list(filter(None, engine.submit(alone := request(seed)).follow(1)))
             latents[seed] = alone.latents
@@ -146,7 +148,7 @@ def test_what_must_not_run_beside_a_step_runs_between_two(sana, monkeypatch):
 
 
 def test_a_closed_engine_runs_nothing_more():
-    engine = Engine(exact=True)
+    engine = Engine(CPU, exact=True)
     engine.close()
     with pytest.raises(CancelledError):
         engine.aside(lambda: None)

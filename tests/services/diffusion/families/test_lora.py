@@ -39,7 +39,7 @@ def with_loras(folder: Path, home: Path, **settings) -> LoadedPainter:
 
 
 def picture(painter: LoadedPainter, *weights: tuple[str, float]) -> torch.Tensor:
-    painter.usual.loras.activate(LoraSet(weights))
+    painter.usual.passes.loras.activate(LoraSet(weights))
     return denoised(painter, noise(painter, 64, 64), prompt="a cat", negative=None, steps=2, guidance=1.0)
 
 
@@ -49,7 +49,7 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def refusal(painter: LoadedPainter, *names: str) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
-        painter.usual.loras.activate(LoraSet(tuple((name, 1.0) for name in names)))
+        painter.usual.passes.loras.activate(LoraSet(tuple((name, 1.0) for name in names)))
     return caught.value
 
 
@@ -143,7 +143,7 @@ def test_one_that_does_not_fit_is_refused_and_leaves_no_trace(fault, xl_with_lor
     error = refusal(xl_with_loras, "thing", "odd")
 
     assert error.message == "The LoRA odd is not for this painter, a UNet2DConditionModel."
-    assert xl_with_loras.usual.loras.active == LoraSet((("style", 1.0),))
+    assert xl_with_loras.usual.passes.loras.active == LoraSet((("style", 1.0),))
     again = denoised(xl_with_loras, noise(xl_with_loras, 64, 64), prompt="a cat", negative=None, steps=2, guidance=1.0)
     assert torch.equal(again, style)
     assert torch.equal(picture(xl_with_loras), plain)
@@ -154,7 +154,7 @@ def test_only_some_that_are_not_in_use_are_kept(xl_with_loras, tmp_path):
     first = picture(xl_with_loras, ("style", 1.0))
     for number in range(MOST_KEPT + 2):
         shutil.copy(tmp_path / "loras" / "style.safetensors", tmp_path / "loras" / f"copy {number}.safetensors")
-        xl_with_loras.usual.loras.activate(LoraSet(((f"copy {number}", 1.0),)))
+        xl_with_loras.usual.passes.loras.activate(LoraSet(((f"copy {number}", 1.0),)))
     assert len(network.peft_config) == MOST_KEPT + 1
     assert torch.equal(picture(xl_with_loras, ("style", 1.0)), first)
 
@@ -162,7 +162,7 @@ def test_only_some_that_are_not_in_use_are_kept(xl_with_loras, tmp_path):
 def test_they_are_of_the_denoisers_number_format_and_never_trained(xl_folder, tmp_path):
     painter = with_loras(xl_folder, tmp_path, diffusion_dtype="bfloat16")
     with torch.inference_mode():
-        painter.usual.loras.activate(LoraSet((("style", 1.0),)))
+        painter.usual.passes.loras.activate(LoraSet((("style", 1.0),)))
     adapters = [value for name, value in painter.usual.denoiser.network.named_parameters() if "lora_" in name]
     assert adapters
     assert all(value.dtype == torch.bfloat16 and not value.requires_grad for value in adapters)

@@ -4,13 +4,12 @@ from copy import copy, deepcopy
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from services.diffusion.loading import load
 from services.diffusion.prompts import Conditioning
 from services.diffusion.settings import DiffusionSettings
 from tests.services.diffusion.families.conftest import PIPELINES
+from tests.services.diffusion.transfers import Transfers
 
 PROMPTS = ("an orange cat", "a dog", "")
 
@@ -44,20 +43,6 @@ def test_each_row_of_a_batch_is_as_it_is_alone(painter):
         assert (elsewhen - alone).abs().max() > 1e-4
         otherwise = denoiser.predict(latents[one], timesteps[one], rows[number - 1])
         assert (otherwise - alone).abs().max() > 1e-4
-
-
-class Transfers(TorchDispatchMode):
-    """Notes what is done with tensors that lie in the host's memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, function, types, given=(), named=None):
-        tensors = [value for value in tree_leaves((given, named)) if isinstance(value, torch.Tensor)]
-        if any(tensor.device.type == "cpu" for tensor in tensors):
-            self.seen.append(str(function))
-        return function(*given, **(named or {}))
 
 
 @torch.inference_mode()
