@@ -29,7 +29,7 @@ from diffusers.utils.logging import disable_progress_bar
 from bench.engine_models import small_dit, small_unet
 from bench.report import publish
 from services.diffusion.batch import Picture
-from services.diffusion.engine import Engine
+from services.diffusion.engine import Engine, Watch
 from services.diffusion.loading import LoadedPainter
 from services.diffusion.painter import Painter
 from services.diffusion.prompts import Conditioning
@@ -74,15 +74,15 @@ class Ours:
     """One model's painters, which share its weights: for each setting one without previews."""
 
     def __init__(self, folder: Path, data: Path) -> None:
-        settings = DiffusionSettings(diffusion_model=folder, data=data, diffusion_preview_every=0)
-        first = Painter.from_settings(settings)
-        self.model: LoadedPainter = first.model
-        self.painters = {
-            name: Painter(self.model, settings.model_copy(update={"diffusion_reproducibility": name}))
-            for name in SETTINGS
-        }
-        watched = settings.model_copy(update={"diffusion_reproducibility": "throughput", "diffusion_preview_every": 1})
-        self.painters["previews"] = Painter(self.model, watched)
+        self._settings = DiffusionSettings(diffusion_model=folder, data=data, diffusion_preview_every=0)
+        self.model: LoadedPainter = Painter.from_settings(self._settings).model
+        self.painters = {name: self.painter(name) for name in SETTINGS}
+        self.painters["previews"] = self.painter("throughput", diffusion_preview_every=1)
+
+    def painter(self, name: str, watch: Watch | None = None, **values: Any) -> Painter:
+        """One more, in that setting."""
+        changed = {"diffusion_reproducibility": name, **values}
+        return Painter(self.model, self._settings.model_copy(update=changed), watch)
 
     def together(self, name: str, **values: Any) -> None:
         """So many requests at once, to their PNGs."""
@@ -91,10 +91,10 @@ class Ours:
 
 
 def pipeline(folder: Path, kind: Any, model: LoadedPainter) -> Any:
-    """diffusers' own, in the number format of our denoiser."""
+    """diffusers' own, where our denoiser is and in its number format."""
     made = kind.from_pretrained(folder)
     made.set_progress_bar_config(disable=True)
-    return made.to(model.usual.denoiser.network.dtype)
+    return made.to(model.device, model.usual.denoiser.network.dtype)
 
 
 def peer(made: Any, model: LoadedPainter, steps: int, guidance: float) -> Callable[[], None]:

@@ -23,6 +23,8 @@ from tests.services.diffusion.tiny import (
     tokenizer,
 )
 
+collect_ignore = [] if torch.cuda.is_available() else ["test_on_a_gpu.py"]
+
 
 @pytest.fixture(scope="session")
 def stable_diffusion_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -77,7 +79,7 @@ def loaded_from(tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
 
     def load(folder: Path, **settings: Any) -> Painter:
-        usual = {"diffusion_dtype": "float32", "diffusion_threads": 1, "data": data}
+        usual = {"diffusion_device": "cpu", "diffusion_dtype": "float32", "diffusion_threads": 1, "data": data}
         return Painter.from_settings(DiffusionSettings(diffusion_model=folder, **(usual | settings)))
 
     return load
