@@ -30,7 +30,7 @@ from bench.engine_models import small_dit, small_unet
 from bench.report import publish
 from services.diffusion.batch import Picture
 from services.diffusion.engine import Engine, Watch
-from services.diffusion.loading import LoadedPainter
+from services.diffusion.loaded import LoadedPainter
 from services.diffusion.painter import Painter
 from services.diffusion.prompts import Conditioning
 from services.diffusion.requests import begun, planned

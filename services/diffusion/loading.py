@@ -5,6 +5,7 @@ named here, never by one that the folder names; the folder's safety checker and 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,45 +16,49 @@ from services.diffusion.autoencoder import AUTOENCODERS, Autoencoder
 from services.diffusion.captures import cuda_graphs
 from services.diffusion.components import FAULTS, load_network, load_scheduler, load_texts
 from services.diffusion.families import Denoiser, family_of
-from services.diffusion.folder import FolderRefused, identity_of, read_defaults, read_index
+from services.diffusion.folder import (
+    FolderRefused,
+    PipelineIndex,
+    identity_of,
+    read_defaults,
+    read_index,
+    read_json,
+    weight_bytes,
+)
+from services.diffusion.loaded import LoadedPainter, Setting
 from services.diffusion.lora import Loras
+from services.diffusion.measured import MeasuredFile, fingerprint
+from services.diffusion.number_formats import certain_format, in_the_quicker_format
 from services.diffusion.passes import Passes
 from services.diffusion.previews import Previewer
 from services.diffusion.prompts import Conditioning, PromptEncoder, Towers
 from services.diffusion.schedules import Sampler
 from services.diffusion.settings import DiffusionSettings
 from services.diffusion.shapes import Canvas
+from services.diffusion.trials import FEW_ROWS, quickest
 from services.diffusion.words import KnownWords
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A way to paint: a denoiser, and how it is called where a request says nothing itself."""
+class Source:
+    """A painter's folder, and where it is to run."""
 
-    denoiser: Denoiser
-    sampler: Sampler
-    steps: int
-    guidance_scale: float
-    passes: Passes
-    """How the engine asks the denoiser."""
-
-
-@dataclass(frozen=True)
-class LoadedPainter:
-    """A text-to-image model in memory."""
-
-    name: str
-    usual: Setting
-    fast: Setting | None
-    """Few steps of a denoiser distilled for them; None: this model has no such thing."""
-    prompts: PromptEncoder
-    autoencoder: Autoencoder
-    previewer: Previewer
-    words: KnownWords
+    folder: Path
+    index: PipelineIndex
+    family: type[Denoiser]
     device: torch.device
-    canvas: Canvas
-    identity: str
-    """Of the weights on disk and their number format: another painter, or a new version of this one, has another."""
+
+    @classmethod
+    def of(cls, settings: DiffusionSettings) -> "Source":
+        """The one that the settings name. Raises FolderRefused."""
+        folder = settings.diffusion_model.expanduser().absolute()
+        index = read_index(folder)
+        return cls(folder, index, family_of(folder, index), device_of(settings))
+
+    def fingerprint(self) -> str:
+        """Of what a denoiser's speed depends on."""
+        config = read_json(self.folder / self.family.component / "config.json")
+        return fingerprint(self.device, self.family.__name__, config)
 
 
 def load(settings: DiffusionSettings) -> LoadedPainter:
@@ -64,11 +69,22 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
     """
     disable_progress_bar()
     set_verbosity_error()  # its pipelines log the ends of long prompts
-    folder = settings.diffusion_model.expanduser().absolute()
-    index = read_index(folder)
-    family = family_of(folder, index)
+    source = Source.of(settings)
+    on_gpu = source.device.type == "cuda"
+    dtype = source.family.gpu_dtype if on_gpu else certain_format(weight_bytes(source.folder))
+    if settings.diffusion_dtype != "auto":
+        dtype = getattr(torch, settings.diffusion_dtype)
+    if dtype is not None:
+        return load_in(dtype, source, settings)
+    file = MeasuredFile(settings.diffusion_measured)
+    load_as = partial(load_in, source=source, settings=settings)
+    return in_the_quicker_format(file, source.fingerprint(), load_as, pass_s)
+
+
+def load_in(dtype: torch.dtype, source: Source, settings: DiffusionSettings) -> LoadedPainter:
+    """Load a folder in that number format. Raises FolderRefused."""
+    folder, index, family, device = source.folder, source.index, source.family, source.device
     defaults = read_defaults(folder)
-    device, dtype = placement(settings, family)
     record = cuda_graphs(device) if device.type == "cuda" else None
 
     def setting(suffix: str, steps: int | None, guidance_scale: float | None) -> Setting:
@@ -139,17 +155,19 @@ def first_row(folder: Path, towers: Towers) -> Conditioning:
         raise FolderRefused(f"{folder}: the text networks do not fit together: {error}") from error
 
 
-def placement(settings: DiffusionSettings, family: type[Denoiser]) -> tuple[torch.device, torch.dtype]:
-    """The device and number format that the settings mean. Raises FolderRefused if there is no such device."""
+def pass_s(model: LoadedPainter) -> float:
+    """Seconds of a forward pass of a few rows of the model's own size, with one thread or all, what is quicker."""
+    way, side = model.usual, model.canvas.side
+    row = model.prompts.encode("", None, guidance_scale=way.guidance_scale, shape=(side, side)).positive
+    shape = way.denoiser.latent_channels, way.denoiser.native_side, way.denoiser.native_side
+    return min(quickest(way.passes, row, shape, FEW_ROWS, threads) for threads in {1, torch.get_num_threads()})
+
+
+def device_of(settings: DiffusionSettings) -> torch.device:
+    """The device that the settings mean. Raises FolderRefused if there is no such device."""
     device = settings.diffusion_device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu" and not torch.cuda.is_available():
         raise FolderRefused(f"DIPTYCH_DIFFUSION_DEVICE is {device}, but torch sees no GPU here.")
-    if settings.diffusion_dtype != "auto":
-        return torch.device(device), getattr(torch, settings.diffusion_dtype)
-    if device != "cpu":
-        return torch.device(device), family.gpu_dtype
-    quick = torch.cpu.get_capabilities()
-    halves = quick.get("avx512_bf16") or quick.get("amx_bf16")
-    return torch.device(device), torch.bfloat16 if halves else torch.float32
+    return torch.device(device)

@@ -5,7 +5,7 @@ import time
 from PIL import Image
 
 from services.diffusion.happenings import Painted
-from services.diffusion.loading import LoadedPainter
+from services.diffusion.loaded import LoadedPainter
 from services.diffusion.requests import Begun
 from shared.jobs import EditImage
 from shared.provenance import EditRecord, Provenance, png_with_provenance

@@ -17,7 +17,9 @@ from services.diffusion.engine import Engine, Watch
 from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
 from services.diffusion.judge import Judge
 from services.diffusion.lane import working_device
-from services.diffusion.loading import LoadedPainter, load
+from services.diffusion.loaded import LoadedPainter
+from services.diffusion.loading import load
+from services.diffusion.measured import MeasuredFile
 from services.diffusion.painted import painted
 from services.diffusion.previews import Sights, small_jpeg
 from services.diffusion.requests import Begun, begun, latent_shape, planned
@@ -67,7 +69,7 @@ class Painter:
         self._exact = settings.diffusion_reproducibility == "exact"
         self._sights = Sights(model.previewer, settings.diffusion_preview_every)
         self._engine = Engine(model.device, exact=self._exact, watch=watch, show=self._sights)
-        self._capacities = Capacities(settings.diffusion_capacities, self._engine.aside)
+        self._capacities = Capacities(MeasuredFile(settings.diffusion_measured), self._engine.aside)
         self._judge = Judge(settings.diffusion_judge)
         self._decoding = threading.Lock()
         self._flights: dict[str, Flight] = {}

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from services.diffusion.batch import Held, Picture
-from services.diffusion.capacity import Capacities, Capacity
-from services.diffusion.loading import LoadedPainter, Setting
+from services.diffusion.capacity import Capacities
+from services.diffusion.loaded import LoadedPainter, Setting
 from services.diffusion.lora import LoraSet
+from services.diffusion.measured import Capacity
 from services.diffusion.prompts import Prompt
 from services.diffusion.retouching import Retouch
 from services.diffusion.samplers import Schedule

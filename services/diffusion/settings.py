@@ -28,8 +28,8 @@ class DiffusionSettings(Settings):
     """Where the painter runs; `auto`: the first GPU if there is one, else the CPU."""
 
     diffusion_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number format of denoiser and text encoder; `auto`: on a CPU bfloat16 where it computes with that and float32
-    elsewhere, on a GPU the family's own.
+    """Number format of denoiser and text encoder; `auto`: on a CPU float32, or bfloat16 where it computes
+    with that and is faster so, on a GPU the family's own.
     The autoencoder always computes in float32: half precision overflows in several."""
 
     diffusion_threads: int = Field(default=0, ge=0)
@@ -41,7 +41,7 @@ class DiffusionSettings(Settings):
     which may change the last bits of some numbers, and now and then a pixel by one."""
 
     @property
-    def diffusion_capacities(self) -> Path:
+    def diffusion_measured(self) -> Path:
         """What was measured of this machine."""
         return self.data / "measured" / "painter.json"
 

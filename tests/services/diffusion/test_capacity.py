@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.diffusion.capacity import MOST_ROWS, Capacities, Trial, best_threads, directly, measured
+from services.diffusion.capacity import Capacities, best_threads, measured
 from services.diffusion.lora import LoraSet
+from services.diffusion.measured import MeasuredFile
 from services.diffusion.prompts import Conditioning
+from services.diffusion.trials import MOST_ROWS, Trial, directly
 
 ROW = Conditioning({"states": torch.zeros(1, 3)})
 SHAPE = (2, 4, 4)
@@ -57,17 +59,17 @@ def test_only_sizes_that_keep_every_bit_count_as_alike(classes, alike):
 
 def test_what_was_measured_is_not_measured_again_by_another_process(tmp_path):
     network = Network(seconds=lambda rows: 0.001)
-    first = Capacities(tmp_path / "painter.json", directly).of(network, ROW, SHAPE)
+    first = Capacities(MeasuredFile(tmp_path / "painter.json"), directly).of(network, ROW, SHAPE)
     calls = network.calls
-    assert Capacities(tmp_path / "painter.json", directly).of(network, ROW, SHAPE) == first
+    assert Capacities(MeasuredFile(tmp_path / "painter.json"), directly).of(network, ROW, SHAPE) == first
     assert network.calls == calls
-    Capacities(tmp_path / "painter.json", directly).of(network, ROW, (2, 8, 8))
+    Capacities(MeasuredFile(tmp_path / "painter.json"), directly).of(network, ROW, (2, 8, 8))
     assert network.calls > calls
 
 
 def test_a_broken_file_is_measured_anew(tmp_path):
     (tmp_path / "painter.json").write_text("{")
-    assert Capacities(tmp_path / "painter.json", directly).of(Network(), ROW, SHAPE).most_rows >= 1
+    assert Capacities(MeasuredFile(tmp_path / "painter.json"), directly).of(Network(), ROW, SHAPE).most_rows >= 1
 
 
 def test_threads_are_one_unless_more_are_clearly_faster():

@@ -17,7 +17,8 @@ from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 
-from services.diffusion.loading import LoadedPainter, load
+from services.diffusion.loaded import LoadedPainter
+from services.diffusion.loading import load
 from services.diffusion.settings import DiffusionSettings
 from tests.services.diffusion.tiny import (
     T5_WIDTH,

@@ -5,7 +5,7 @@ import torch
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from torch import Tensor
 
-from services.diffusion.loading import LoadedPainter
+from services.diffusion.loaded import LoadedPainter
 from services.diffusion.prompts import Conditioning
 
 SEED = 7

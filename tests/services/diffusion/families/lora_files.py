@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
-from services.diffusion.loading import LoadedPainter
+from services.diffusion.loaded import LoadedPainter
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 

@@ -8,7 +8,8 @@ import torch
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
-from services.diffusion.loading import LoadedPainter, load
+from services.diffusion.loaded import LoadedPainter
+from services.diffusion.loading import load
 from services.diffusion.lora import MOST_KEPT, LoraSet
 from services.diffusion.settings import DiffusionSettings
 from shared.errors import InvalidRequest
