@@ -28,6 +28,7 @@ from diffusers.utils.logging import disable_progress_bar
 
 from bench.engine_models import small_dit, small_unet
 from bench.report import publish
+from services.diffusion.alike import add_up_alike
 from services.diffusion.batch import Picture
 from services.diffusion.engine import Engine, Watch
 from services.diffusion.loaded import LoadedPainter
@@ -242,6 +243,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--arrivals", type=int, default=100)
     options = parser.parse_args()
+    add_up_alike()
     disable_progress_bar()
     figures: dict[str, Any] = {"requests": REQUESTS, "steps": STEPS}
     rows: list[dict[str, Any]] = []

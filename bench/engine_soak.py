@@ -21,6 +21,7 @@ from PIL import Image
 
 from bench.engine_models import small_unet
 from bench.report import publish
+from services.diffusion.alike import add_up_alike
 from services.diffusion.happenings import Painted
 from services.diffusion.painter import Painter
 from services.diffusion.settings import DiffusionSettings
@@ -110,6 +111,7 @@ def memory() -> float:
 
 
 def main() -> None:
+    add_up_alike()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)

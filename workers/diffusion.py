@@ -5,6 +5,7 @@ import dataclasses
 import sys
 from collections.abc import Generator, Iterator
 
+from services.diffusion.alike import add_up_alike
 from services.diffusion.folder import FolderRefused
 from services.diffusion.happenings import Happening as Painting
 from services.diffusion.happenings import Prepared, Preview, Step
@@ -84,6 +85,7 @@ def as_event(happening: Painting, job: Job, store: ArtifactStore) -> Happening:
 
 def main() -> None:
     set_up_logging()
+    add_up_alike()
     settings = WorkerSettings.from_environment()
     set_up_tracing("worker-diffusion", settings)
     metrics = WorkerMetrics()

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,5 +75,5 @@ def fingerprint(device: torch.device, *about: Any) -> str:
     """Of all that a measurement depends on: the device, how torch uses it, and what JSON can say of the rest."""
     on_gpu = device.type == "cuda"
     kind = torch.cuda.get_device_name(device) if on_gpu else str(torch.cpu.get_capabilities())
-    whole = (kind, torch.__version__, torch.get_num_threads(), *about)
+    whole = (kind, torch.__version__, torch.get_num_threads(), os.environ.get("MKL_CBWR"), *about)
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

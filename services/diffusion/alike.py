@@ -1,0 +1,44 @@
+"""Two reasons why a row's bits depend on how many stand beside it on a CPU, mended: `exact` can batch more then.
+
+What is left of such reasons is found by measuring (capacity.py).
+"""
+
+import os
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def add_up_alike() -> None:
+    """Have MKL add up in an order that does not depend on how many rows there are, which costs next to nothing.
+
+    For the beginning of a process: MKL reads it when it is used for the first time.
+    """
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+
+def embed_alike(network: nn.Module) -> None:
+    """Have a lone row's patches embedded by the library that embeds those of several.
+
+    torch gives a small convolution in float32 of one row to another library than one of two rows. For the convolution
+    at a transformer's entrance the detour costs nothing. Those all over a UNet stay as they are: small pictures would
+    take half as long again.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == module.stride != (1, 1):
+            module._conv_forward = _by_one_library(module)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _by_one_library(module: nn.Conv2d) -> Any:
+    usual = module._conv_forward
+
+    def forward(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if len(rows) > 1 or rows.dtype != torch.float32 or rows.device.type != "cpu":
+            return usual(rows, weight, bias)
+        shape: Any = module.padding, module.stride, module.dilation
+        return torch.ops.aten.mkldnn_convolution(rows, weight, bias, *shape, module.groups)
+
+    return forward
