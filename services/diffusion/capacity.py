@@ -9,7 +9,6 @@ machine with the same number of threads. `exact` uses only those, and pads nothi
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
 
 import torch
@@ -29,7 +28,7 @@ WORTH_MORE_THREADS = 0.8
 """All cores are worth it where the time then is at most this share: other processes want cores too, and then each step
 waits for its slowest thread."""
 BUDGET_S = 20.0
-"""No larger sizes are tried where trying them all takes longer."""
+"""No larger sizes are tried where the passes of all take longer."""
 log = logging.getLogger(__name__)
 
 
@@ -87,18 +86,17 @@ def measured(trial: Trial) -> Capacity:
 
 def affordable(trial: Trial) -> list[int]:
     """The sizes that pay and that there are time and memory for, each tried once (the first one twice, to warm up)."""
-    began, sizes = time.monotonic(), []
-    trial.run(1)
+    spent, sizes = trial.run(1), []
     for rows in range(1, MOST_ROWS + 1):
         try:
-            trial.run(rows)
+            spent += trial.run(rows)
         except torch.OutOfMemoryError:
             break
         sizes.append(rows)
         cheapest = min(sizes, key=lambda each: trial.seconds[each] / each)
-        if rows - cheapest >= PATIENCE or time.monotonic() - began > BUDGET_S / ROUNDS:
+        if rows - cheapest >= PATIENCE or spent > BUDGET_S / ROUNDS:
             break
-    trial.seconds[1] = min(trial.seconds[1], trial.run(1))
+    trial.run(1)
     return sizes
 
 

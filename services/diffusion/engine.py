@@ -42,7 +42,7 @@ class Engine:
         Args:
             device: where the pictures are.
             exact: pictures with and without guidance do not share a batch; their bits depend on different sizes.
-            show: is given the tickets that have taken steps, beside the engine's loop, before their followers are told.
+            show: is given the steps that were taken, beside the engine's loop, before those who follow are told.
         """
         self._device, self._exact, self._watch = device, exact, watch
         self._lane = Lane(device)

@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import psutil
 from playwright.sync_api import expect
 
 from tests.window.saying import SLOW, paint_slowly, say, until_answered
@@ -39,6 +40,18 @@ def test_a_job_that_waits_tells_its_place_and_when_it_is_likely_to_be_done(page,
     expect(jobs.locator("tbody tr").last).to_contain_text("Number 3")
     for job in httpx.get(f"{system.url}/v1/queue", timeout=30).json()["jobs"][:-1]:
         httpx.post(f"{system.url}/v1/jobs/{job['id']}/cancel", timeout=30)
+    expect(state).to_have_text("Done")
+    until_answered(page)
+
+
+def test_a_card_tells_that_nothing_more_is_heard_of_its_job(page, system):
+    state = paint_slowly(page).locator(".state")
+    painter = psutil.Process(system.pid("worker-diffusion"))
+    painter.suspend()  # not for so long that its lease runs out
+    try:
+        expect(state).to_have_text(re.compile(r"^Step \d+ of \d+. Then silence: if its worker has died"))
+    finally:
+        painter.resume()
     expect(state).to_have_text("Done")
     until_answered(page)
 

@@ -54,6 +54,7 @@ export class Answer {
   }
 
   end(response) {
+    this.views.forEach((view) => view.over?.());
     const words = {
       completed: "",
       incomplete: "The answer came to its limit and ends here.",

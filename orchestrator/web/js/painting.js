@@ -5,6 +5,7 @@ import { announce, button, h, perFrame } from "./dom.js";
 import { Filmstrip, frameOf, framesOf } from "./filmstrip.js";
 import { HowPainted } from "./how.js";
 import { provenance } from "./provenance.js";
+import { Silence } from "./silence.js";
 
 const TITLES = { generate: "Painting", edit: "Changing a picture" };
 
@@ -26,6 +27,7 @@ export class PaintingView {
     this.film = new Filmstrip(({ source, words, step }) => { this.place(source, words); this.how.step(step, this.total); });
     this.below = h("div", {});
     this.how = new HowPainted();
+    this.silence = new Silence(() => this.say(`${this.state.textContent}. Then silence: if its worker has died, another one begins again soon`));
     this.element.append(this.film.element, this.below, this.how.element);
     this.show();
     if (item.status !== "in_progress") this.finish(item);
@@ -44,6 +46,7 @@ export class PaintingView {
   /** What a worker says of the job. */
   job(event) {
     const kind = event.type.replace("diptych:job_", "");
+    if (kind !== "queued") this.silence.heard();
     if (kind === "failed") this.say(event.error.message);
     this.jobId ??= event.job_id;
     if (event.job_id !== this.jobId) { // words are set over what the first job painted
@@ -83,7 +86,13 @@ export class PaintingView {
     this.blank.hidden = true;
   }
 
+  /** Nothing more will be heard. */
+  over() {
+    this.silence.over();
+  }
+
   finish(item) {
+    this.over();
     this.item = item;
     this.show();
     this.bar.hidden = true;
