@@ -18,17 +18,18 @@ def add_up_alike() -> None:
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
-def embed_alike(network: nn.Module) -> None:
-    """Have a lone row's patches embedded by the library that embeds those of several.
+def enter_alike(network: nn.Module) -> None:
+    """Have a lone row enter a network by the library by which several do.
 
-    torch gives a small convolution in float32 of one row to another library than one of two rows. For the convolution
-    at a transformer's entrance the detour costs nothing. Those all over a UNet stay as they are: small pictures would
-    take half as long again.
+    torch gives a small convolution in float32 of one row to another library than one of two rows. In a network of
+    usual size only the one at its entrance is so small: a transformer's patches, or a UNet's first layer, where the
+    detour costs nothing. In UNets for very small pictures others are too, and stay as they are: it would take half as
+    long again.
     """
     if not torch.backends.mkldnn.is_available():
         return
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module.kernel_size == module.stride != (1, 1):
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and (module.kernel_size == module.stride != (1, 1) or name == "conv_in"):
             module._conv_forward = _by_one_library(module)  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
 
-from services.diffusion.alike import embed_alike
+from services.diffusion.alike import enter_alike
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
@@ -19,17 +20,25 @@ def test_patches_of_a_lone_row_have_the_bits_that_they_have_beside_another(monke
     two = torch.randn(2, 8, 16, 16)
     before = network(two)
     usual_last = network[1](torch.ones(1, 64, 8, 8))
-    embed_alike(network)
+    enter_alike(network)
     assert torch.equal(network[0](two[:1]), network[0](two)[:1])
     torch.testing.assert_close(network(two), before)
     assert torch.equal(network[1](torch.ones(1, 64, 8, 8)), usual_last)
+
+
+@torch.inference_mode()
+def test_a_unets_first_layer_gives_a_lone_row_the_bits_that_it_has_beside_another(stable_diffusion_folder):
+    network = UNet2DConditionModel.from_pretrained(stable_diffusion_folder / "unet").eval()
+    two = torch.randn(2, 4, 64, 64, generator=torch.Generator().manual_seed(0))
+    enter_alike(network)
+    assert torch.equal(network.conv_in(two[:1]), network.conv_in(two)[:1])
 
 
 def test_another_format_is_embedded_as_before():
     patches = nn.Conv2d(8, 64, 2, stride=2).bfloat16()
     rows = torch.randn(1, 8, 4, 4).bfloat16()
     before = patches(rows)
-    embed_alike(patches)
+    enter_alike(patches)
     assert torch.equal(patches(rows), before)
 
 
