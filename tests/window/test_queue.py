@@ -45,7 +45,7 @@ def test_a_job_that_waits_tells_its_place_and_when_it_is_likely_to_be_done(page,
 
 
 def test_a_card_tells_that_nothing_more_is_heard_of_its_job(page, system):
-    state = paint_slowly(page).locator(".state")
+    state = paint_slowly(page, seed=6).locator(".state")  # not a picture that others will stop
     painter = psutil.Process(system.pid("worker-diffusion"))
     painter.suspend()  # not for so long that its lease runs out
     try:
