@@ -108,6 +108,17 @@ def test_a_page_is_read_and_each_line_is_linked_with_its_box(page):
     assert shown.evaluate("image => [image.naturalWidth, image.complete]") == [1000, True]
 
 
+def test_a_page_that_is_read_twice_in_an_answer_is_shown_once(page):
+    read_the_page(page)
+    until_answered(page)
+    page.reload()
+    again = page.locator(".reading").nth(1)  # the model asks for what was read already
+    expect(again.locator(".state")).to_contain_text("lines, by")
+    expect(again.locator(".state")).to_contain_text("as above")
+    expect(again.locator(".lines")).to_have_count(0)
+    expect(page.locator(".reading .lines")).to_have_count(1)
+
+
 def test_the_text_of_a_page_is_copied_whole_also_after_a_reload(page, visit):
     visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
     read_the_page(page)
