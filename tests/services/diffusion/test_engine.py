@@ -3,7 +3,7 @@
 import io
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ from services.diffusion.painter import Painter
 from services.diffusion.requests import begun, planned
 from shared.errors import DeadlineExceeded, JobFailed
 from shared.jobs import EditImage, GenerateImage
+from tests.services.diffusion.waiting import until
 
 CPU = torch.device("cpu")
 SOURCE = "a" * 64 + ".png"
@@ -61,13 +62,6 @@ def until_waiting(painter: Painter, count: int) -> None:
     """Until so many pictures are in the engine."""
     groups = painter._engine._groups
     until(lambda: sum(len(group.running) + len(group.waiting) for group in groups.values()) >= count)
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 MIXED = [

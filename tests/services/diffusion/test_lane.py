@@ -3,8 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +11,7 @@ from services.diffusion.engine import AHEAD, Engine
 from services.diffusion.lane import DEVICE_LOST, Lane
 from services.diffusion.requests import begun, planned
 from shared.jobs import GenerateImage
+from tests.services.diffusion.waiting import until
 
 STEPS = 6
 
@@ -35,13 +34,6 @@ class LateLane(Lane):
     def mark(self) -> LateMark:
         self.marks.append(LateMark())
         return self.marks[-1]
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
