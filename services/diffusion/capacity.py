@@ -23,7 +23,8 @@ WORTH_IT = 0.9
 """The smallest batch is chosen whose rows take at most the least time of all over this."""
 ROUNDS = 3
 PATIENCE = 6
-"""No larger sizes are tried after so many in a row of which none made a row cheaper than any before."""
+"""No larger sizes are tried after so many in a row of which none made a row clearly cheaper than any before."""
+CLEARLY_LESS = 0.98
 WORTH_MORE_THREADS = 0.8
 """All cores are worth it where the time then is at most this share: other processes want cores too, and then each step
 waits for its slowest thread."""
@@ -86,15 +87,17 @@ def measured(trial: Trial) -> Capacity:
 
 def affordable(trial: Trial) -> list[int]:
     """The sizes that pay and that there are time and memory for, each tried once (the first one twice, to warm up)."""
-    spent, sizes = trial.run(1), []
+    spent, sizes, cheapest = trial.run(1), [], (1, float("inf"))
     for rows in range(1, MOST_ROWS + 1):
         try:
-            spent += trial.run(rows)
+            took = trial.run(rows)
         except torch.OutOfMemoryError:
             break
         sizes.append(rows)
-        cheapest = min(sizes, key=lambda each: trial.seconds[each] / each)
-        if rows - cheapest >= PATIENCE or spent > BUDGET_S / ROUNDS:
+        spent += took
+        if took / rows < CLEARLY_LESS * cheapest[1]:
+            cheapest = rows, took / rows
+        if rows - cheapest[0] >= PATIENCE or spent > BUDGET_S / ROUNDS:
             break
     trial.run(1)
     return sizes
@@ -102,8 +105,9 @@ def affordable(trial: Trial) -> list[int]:
 
 def largest_alike(trial: Trial, lone: int, most: int) -> int:
     """Up to how many rows every batch of pictures of `lone` rows has the bits that each of them has alone."""
+    alone = trial.alone(lone, most - most % lone)
     for rows in range(lone, most + 1, lone):
-        if not trial.outputs[rows].equal(trial.alone(lone, rows)):
+        if not trial.outputs[rows].equal(alone[:rows]):
             return rows - lone
     return most - most % lone
 

@@ -52,7 +52,7 @@ class Trial:
     def alone(self, lone: int, rows: int) -> Tensor:
         """The first rows, computed `lone` at a time."""
         passes = [lambda first=first: self._predicted(first, first + lone) for first in range(0, rows, lone)]
-        return torch.cat([self._aside(one)[0] for one in passes])
+        return torch.cat([self._latents[:0], *(self._aside(one)[0] for one in passes)])
 
     @torch.inference_mode()
     def _predicted(self, first: int, last: int) -> tuple[Tensor, float]:
