@@ -22,7 +22,7 @@ from services.diffusion.trials import FEW_ROWS, MOST_ROWS, Aside, Trial, quickes
 WORTH_IT = 0.9
 """The smallest batch is chosen whose rows take at most the least time of all over this."""
 ROUNDS = 3
-PATIENCE = 6
+PATIENCE = 10
 """No larger sizes are tried after so many in a row of which none made a row clearly cheaper than any before."""
 CLEARLY_LESS = 0.98
 WORTH_MORE_THREADS = 0.8
