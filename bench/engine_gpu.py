@@ -10,9 +10,9 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,8 +22,9 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
 from diffusers.utils.logging import disable_progress_bar
 
-from bench.engine import REQUESTS, Ours, peer, pipeline, request, timed
-from bench.real_shapes import STEPS, stable_diffusion, stable_diffusion_xl
+from bench.engine import REQUESTS, Ours, peer, pipeline, request, timed, together
+from bench.engine_models import STEPS
+from bench.real_shapes import stable_diffusion, stable_diffusion_xl
 from bench.report import publish
 from services.diffusion import engine
 from services.diffusion.captures import cuda_graphs
@@ -116,8 +117,8 @@ def pass_ms(ours: Ours, rows: int, *, recorded: bool, guided: bool) -> tuple[flo
     latents = torch.randn((count, *latent_shape(model, shape))).to(model.device)
     times = torch.linspace(900, 10, count).to(model.device)
     given = NO_LORAS, latents, times, Conditioning.cat([row] * count)
-    passes.predict(*given)
     first = timed(lambda: (passes.prepare(*given), settled(model.device)))
+    passes.predict(*given)
 
     def once() -> float:
         began = Moment(model.device)
@@ -146,8 +147,10 @@ def cancel_steps(ours: Ours) -> int:
                 pass
             painting.close()
 
-    rows = [count for at, count in watched(ours, give_one_up).rows if at > left[0]]
-    return sum(count == max(rows) for count in rows[:4]) if len(set(rows[:4])) > 1 else 0
+    steps = watched(ours, give_one_up).rows
+    with_it = [rows for at, rows in steps if at <= left[0]][-1]
+    after = [rows for at, rows in steps if at > left[0]]
+    return len(list(takewhile(lambda rows: rows == with_it, after)))
 
 
 def measured(folder: Path, kind: Any, home: Path, rounds: int, *, guided: bool) -> dict[str, Any]:
@@ -163,8 +166,8 @@ def measured(folder: Path, kind: Any, home: Path, rounds: int, *, guided: bool) 
         for way in ("throughput", "exact", "previews"):
             took[way].append(timed(partial(ours.together, way, steps=STEPS)))
     seconds = {way: median(all_) for way, all_ in took.items()}
-    many = watched(ours, lambda painter: together(painter, REQUESTS))
-    alone = watched(ours, lambda painter: together(painter, 1))
+    many = watched(ours, lambda painter: together(painter, REQUESTS, steps=STEPS))
+    alone = watched(ours, lambda painter: together(painter, 1, steps=STEPS))
     return {
         "pass_ms": {rows: round(ms, 2) for rows, (ms, _) in kernels.items()},
         "pass_ms_recorded": {rows: round(ms, 2) for rows, (ms, _) in recorded.items()},
@@ -176,11 +179,6 @@ def measured(folder: Path, kind: Any, home: Path, rounds: int, *, guided: bool) 
         "cancel_steps": cancel_steps(ours),
         "most_rows": max(count for _, count in many.rows),
     }
-
-
-def together(painter: Any, count: int) -> None:
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(lambda seed: list(painter.paint(request(seed, steps=STEPS))), range(count)))
 
 
 def table(found: dict[str, dict[str, Any]]) -> Sequence[dict[str, Any]]:
