@@ -26,7 +26,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import Stabl
 from diffusers.pipelines.stable_diffusion_3.pipeline_stable_diffusion_3 import StableDiffusion3Pipeline
 from diffusers.utils.logging import disable_progress_bar
 
-from bench.engine_models import small_dit, small_unet
+from bench.engine_models import STEPS, small_dit, small_unet
 from bench.report import publish
 from services.diffusion.alike import add_up_alike
 from services.diffusion.batch import Picture
@@ -40,7 +40,6 @@ from shared.jobs import GenerateImage
 from shared.settings import ROOT
 
 REQUESTS = 16
-STEPS = 20
 SLOW_STEPS = 30
 LOAD = 0.8
 CALIBRATION = 20
@@ -86,9 +85,14 @@ class Ours:
         return Painter(self.model, self._settings.model_copy(update=changed), watch)
 
     def together(self, name: str, **values: Any) -> None:
-        """So many requests at once, to their PNGs."""
-        with ThreadPoolExecutor(REQUESTS) as pool:
-            list(pool.map(lambda seed: list(self.painters[name].paint(request(seed, **values))), range(REQUESTS)))
+        """Many requests at once, in that setting."""
+        together(self.painters[name], REQUESTS, **values)
+
+
+def together(painter: Painter, count: int, **values: Any) -> None:
+    """So many requests at once, to their PNGs."""
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(lambda seed: list(painter.paint(request(seed, **values))), range(count)))
 
 
 def pipeline(folder: Path, kind: Any, model: LoadedPainter) -> Any:

@@ -23,6 +23,8 @@ from tests.services.diffusion.tiny import (
     tokenizer,
 )
 
+STEPS = 20
+
 
 def autoencoder(channels: int, stages: int) -> AutoencoderKL:
     return AutoencoderKL(
@@ -95,7 +97,7 @@ def small_dit(home: Path) -> Path:
     return saved(pipeline, home / "dit-2.9m", 128)
 
 
-def saved(pipeline: Any, folder: Path, size: int) -> Path:
+def saved(pipeline: Any, folder: Path, size: int, guidance: float = 1.0) -> Path:
     pipeline.save_pretrained(folder)
-    (folder / "diptych.json").write_text(json.dumps({"size": size, "steps": 20, "guidance_scale": 1.0}))
+    (folder / "diptych.json").write_text(json.dumps({"size": size, "steps": STEPS, "guidance_scale": guidance}))
     return folder

@@ -3,10 +3,8 @@
 Weights do not matter for time. `tiny` is the same with few channels, to rehearse a bench where there is no GPU.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -17,10 +15,10 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from bench.engine_models import saved
 from tests.services.diffusion.tiny import tokenizer
 
 TOKENS = 77
-STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def stable_diffusion(home: Path, side: int, *, tiny: bool) -> Path:
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    return saved(pipeline, home / "sd15", side, guidance=1.0)
+    return saved(pipeline.to(torch.float16), home / "sd15", side, guidance=1.0)
 
 
 def stable_diffusion_xl(home: Path, side: int, *, tiny: bool) -> Path:
@@ -96,7 +94,7 @@ def stable_diffusion_xl(home: Path, side: int, *, tiny: bool) -> Path:
         scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", steps_offset=1, timestep_spacing="leading"),
         add_watermarker=False,
     )
-    return saved(pipeline, home / "sdxl", side, guidance=5.0)
+    return saved(pipeline.to(torch.float16), home / "sdxl", side, guidance=5.0)
 
 
 def words(home: Path) -> CLIPTokenizer:
@@ -129,9 +127,3 @@ def autoencoder(sizes: Sizes) -> AutoencoderKL:
         latent_channels=4,
         norm_num_groups=sizes.groups,
     )
-
-
-def saved(pipeline: Any, folder: Path, side: int, guidance: float) -> Path:
-    pipeline.to(torch.float16).save_pretrained(folder)
-    (folder / "diptych.json").write_text(json.dumps({"size": side, "steps": STEPS, "guidance_scale": guidance}))
-    return folder

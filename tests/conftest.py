@@ -44,12 +44,6 @@ from workers.job_run import JobRunner
 pytest_plugins = ["tests.databases", "tests.spans", "tests.systems"]
 
 
-def pytest_report_header() -> str | None:
-    """No machine of the CI has a GPU, so that this alone is no failure there."""
-    there = Path("/dev/nvidiactl").exists()
-    return None if there else "left out, as there is no GPU: tests/services/diffusion/test_on_a_gpu.py"
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """With DIPTYCH_TEST_ALL set, as on a machine that has everything, leaving a test out is a failure."""

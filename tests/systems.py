@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from cli.folders import ROOT
 from cli.ports import free_port
+from tests.waiting import until
 
 
 @dataclass
@@ -37,10 +36,7 @@ class System:
         return identity["pid"] if identity else None
 
     def wait_until(self, done: Callable[[], bool], seconds: float = 90) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-            threading.Event().wait(0.1)
+        until(done, seconds, every_s=0.1)
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:

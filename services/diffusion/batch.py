@@ -48,8 +48,8 @@ class Picture:
     guidance_scale: float
     first: Tensor
     """x before the first step, 1 × channels × h × w in float32."""
-    draws: Tensor
-    """Fresh noise for each of the steps that need it (stochastic samplers), in order, each of the shape of x."""
+    fresh: Tensor
+    """Noise for each of the steps that need it (stochastic samplers), in order, each of the shape of x."""
     most_rows: int
     """Of a batch that it may be in."""
     held: Held | None = None
@@ -87,8 +87,8 @@ class Picture:
         """Fresh for this step, however often it is tried; zeros where the sampler needs none."""
         if not self.schedule.draws(self.step):
             return torch.zeros_like(self.first)
-        drawn = sum(map(self.schedule.draws, range(self.step)))
-        return self.draws[drawn : drawn + 1]
+        drawn = self.schedule.draws_before(self.step)
+        return self.fresh[drawn : drawn + 1]
 
     def moved(self, x: Tensor, x0: Tensor, row: int) -> None:
         """A step is done: what it made of the whole batch, and which row is this picture's."""

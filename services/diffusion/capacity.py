@@ -8,7 +8,6 @@ machine with the same number of threads. `exact` uses only those, and pads nothi
 """
 
 import logging
-import threading
 from collections.abc import Sequence
 
 import torch
@@ -39,30 +38,21 @@ class Capacities:
 
     def __init__(self, file: MeasuredFile, aside: Aside) -> None:
         self._file, self._aside = file, aside
-        self._measuring = threading.Lock()
-        self._known = file.read()
 
     def of(self, passes: Passes, row: Conditioning, shape: Sequence[int]) -> Capacity:
         """Measured now where it was not before. `row`: any prompt's. `shape`: channels × h × w of the latents."""
         key = print_of(passes.denoiser, row, shape)
-        with self._measuring:
-            if key not in self._known.capacities:
-                with self._file.extended() as self._known:
-                    if key not in self._known.capacities:
-                        found = self._known.capacities[key] = measured(Trial(passes, row, shape, self._aside))
-                        log.info("a batch of %s may have %d rows", "x".join(map(str, shape)), found.most_rows)
-            return self._known.capacities[key]
+        return self._file.remembered(
+            lambda known: known.capacities, key, lambda: measured(Trial(passes, row, shape, self._aside))
+        )
 
     def threads(self, passes: Passes, row: Conditioning, shape: Sequence[int]) -> int:
         """How many CPU threads the network is best given: one, or all where these are clearly faster."""
         most = torch.get_num_threads()
         key = print_of(passes.denoiser, row, shape)
-        with self._measuring:
-            if key not in self._known.threads:
-                with self._file.extended() as self._known:
-                    if key not in self._known.threads:
-                        self._known.threads[key] = self._aside(lambda: best_threads(passes, row, shape, most))
-            return self._known.threads[key]
+        return self._file.remembered(
+            lambda known: known.threads, key, lambda: self._aside(lambda: best_threads(passes, row, shape, most))
+        )
 
 
 def print_of(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> str:
@@ -82,6 +72,7 @@ def measured(trial: Trial) -> Capacity:
     row_s = {rows: trial.seconds[rows] / rows for rows in sizes}
     most = min(rows for rows in sizes if row_s[rows] <= min(row_s.values()) / WORTH_IT)
     alike = {lone: max(lone, largest_alike(trial, lone, most)) for lone in (1, 2)}
+    log.info("a batch may have %d rows; alike are %s", most, alike)
     return Capacity(row_s=row_s, most_rows=most, alike=alike)
 
 

@@ -18,12 +18,15 @@ from services.diffusion.words import KnownWords
 class Setting:
     """A way to paint: a denoiser, and how it is called where a request says nothing itself."""
 
-    denoiser: Denoiser
+    passes: Passes
+    """How the engine asks the denoiser."""
     sampler: Sampler
     steps: int
     guidance_scale: float
-    passes: Passes
-    """How the engine asks the denoiser."""
+
+    @property
+    def denoiser(self) -> Denoiser:
+        return self.passes.denoiser
 
 
 @dataclass(frozen=True)

@@ -71,15 +71,20 @@ def load(settings: DiffusionSettings) -> LoadedPainter:
     disable_progress_bar()
     set_verbosity_error()  # its pipelines log the ends of long prompts
     source = Source.of(settings)
-    on_gpu = source.device.type == "cuda"
-    dtype = source.family.gpu_dtype if on_gpu else certain_format(weight_bytes(source.folder))
-    if settings.diffusion_dtype != "auto":
-        dtype = getattr(torch, settings.diffusion_dtype)
-    if dtype is not None:
+    if (dtype := format_of(settings, source)) is not None:
         return load_in(dtype, source, settings)
     file = MeasuredFile(settings.diffusion_measured)
     load_as = partial(load_in, source=source, settings=settings)
     return in_the_quicker_format(file, source.fingerprint(), load_as, pass_s)
+
+
+def format_of(settings: DiffusionSettings, source: Source) -> torch.dtype | None:
+    """The number format that the settings mean; None: it has to be measured."""
+    if settings.diffusion_dtype != "auto":
+        return getattr(torch, settings.diffusion_dtype)
+    if source.device.type == "cuda":
+        return source.family.gpu_dtype
+    return certain_format(weight_bytes(source.folder))
 
 
 def load_in(dtype: torch.dtype, source: Source, settings: DiffusionSettings) -> LoadedPainter:
@@ -96,7 +101,7 @@ def load_in(dtype: torch.dtype, source: Source, settings: DiffusionSettings) -> 
         sampler = sampler_of(folder / f"scheduler{suffix}", index.classes["scheduler"], family)
         guidance = denoiser.guidance_scale if guidance_scale is None else guidance_scale
         passes = Passes(Loras(settings.diffusion_loras, denoiser), record)
-        return Setting(denoiser, sampler, steps or denoiser.steps, guidance, passes)
+        return Setting(passes, sampler, steps or denoiser.steps, guidance)
 
     usual = setting("", defaults.steps, defaults.guidance_scale)
     fast = setting("_fast", defaults.fast.steps, defaults.fast.guidance_scale) if defaults.fast else None

@@ -10,13 +10,15 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+Format = Literal["float32", "bfloat16"]
+V = TypeVar("V")
 log = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class Measured(BaseModel):
 
     capacities: dict[str, Capacity] = {}
     threads: dict[str, int] = {}
-    formats: dict[str, Literal["float32", "bfloat16"]] = {}
+    formats: dict[str, Format] = {}
 
 
 class MeasuredFile:
@@ -47,6 +49,7 @@ class MeasuredFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._known = self.read()
 
     def read(self) -> Measured:
         """What is known; nothing where the file is not there or cannot be read."""
@@ -57,6 +60,16 @@ class MeasuredFile:
         except ValidationError:
             log.warning("%s cannot be read; everything is measured anew", self._path)
             return Measured()
+
+    def remembered(self, part: Callable[[Measured], dict[str, V]], key: str, measure: Callable[[], V]) -> V:
+        """What a part of the file has under the key, or else what `measure` finds, which is kept."""
+        known = self._known
+        if key not in part(known):
+            with self.extended() as known:
+                if key not in part(known):  # nobody has measured it meanwhile
+                    part(known)[key] = measure()
+            self._known = known
+        return part(known)[key]
 
     @contextlib.contextmanager
     def extended(self) -> Iterator[Measured]:

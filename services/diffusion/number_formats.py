@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from services.diffusion.measured import MeasuredFile
+from services.diffusion.measured import Format, MeasuredFile
 
 LARGE = 10**9
 """Bytes of weights on disk. Those of a larger painter take too much memory twice over, and matrices so large are worth
@@ -39,14 +39,13 @@ def in_the_quicker_format(
         key: of the choice in the file.
         pass_s: seconds of a forward pass.
     """
-    if (known := file.read().formats.get(key)) is not None:
-        return load(getattr(torch, known))
-    with file.extended() as measured:
-        if key in measured.formats:  # another process has measured meanwhile
-            return load(getattr(torch, measured.formats[key]))
-        models = {dtype: load(dtype) for dtype in BOTH}
+    models: dict[torch.dtype, Model] = {}
+
+    def quicker() -> Format:
+        models.update((dtype, load(dtype)) for dtype in BOTH)
         took = {dtype: pass_s(model) for dtype, model in models.items()}
-        worth_it = took[torch.bfloat16] <= WORTH_ITS_ROUNDING * took[torch.float32]
-        measured.formats[key] = "bfloat16" if worth_it else "float32"
         log.info("passes take %.3f s in float32, %.3f s in bfloat16", *took.values())
-        return models[torch.bfloat16 if worth_it else torch.float32]
+        return "bfloat16" if took[torch.bfloat16] <= WORTH_ITS_ROUNDING * took[torch.float32] else "float32"
+
+    dtype = getattr(torch, file.remembered(lambda known: known.formats, key, quicker))
+    return models[dtype] if models else load(dtype)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from services.diffusion.captures import Captures, Record
+from services.diffusion.captures import Capture, Captures, Record
 from services.diffusion.families import Denoiser
 from services.diffusion.lora import Loras, LoraSet
 from services.diffusion.prompts import Conditioning
@@ -24,25 +24,27 @@ class Passes:
         self.denoiser: Denoiser = loras.denoiser
         self._captures = record and Captures(self._from_tensors, record)
 
-    def prepare(self, wanted: LoraSet, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> None:
-        """Do what the first pass with such inputs takes beyond all others."""
-        self.loras.activate(wanted)
-        if self._captures and wanted == NO_LORAS:
-            self._captures.ready(tensors(latents, timesteps, conditioning))
+    def prepare(
+        self, wanted: LoraSet, latents: Tensor, timesteps: Tensor, conditioning: Conditioning
+    ) -> Capture | None:
+        """Do what the first pass with such inputs takes beyond all others. Returns their recording, if there is one.
 
-    def predict(self, wanted: LoraSet, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
-        """One forward pass with these LoRAs and no others; see Denoiser.predict.
-
-        One with LoRAs is never recorded: other LoRAs come into the memory that it would read.
+        A pass with LoRAs is never recorded: other LoRAs come into the memory that it would read.
 
         Raises:
             InvalidRequest: see Loras.activate.
         """
         self.loras.activate(wanted)
-        if self._captures and wanted == NO_LORAS:
-            inputs = tensors(latents, timesteps, conditioning)
-            return self._captures.ready(inputs)(inputs)
-        return self.denoiser.predict(latents, timesteps, conditioning)
+        if self._captures is None or wanted != NO_LORAS:
+            return None
+        return self._captures.ready(tensors(latents, timesteps, conditioning))
+
+    def predict(self, wanted: LoraSet, latents: Tensor, timesteps: Tensor, conditioning: Conditioning) -> Tensor:
+        """One forward pass with these LoRAs and no others; see `prepare` and Denoiser.predict."""
+        recording = self.prepare(wanted, latents, timesteps, conditioning)
+        if recording is None:
+            return self.denoiser.predict(latents, timesteps, conditioning)
+        return recording(tensors(latents, timesteps, conditioning))
 
     def _from_tensors(self, latents: Tensor, timesteps: Tensor, **steering: Tensor) -> Tensor:
         return self.denoiser.predict(latents, timesteps, Conditioning(steering))

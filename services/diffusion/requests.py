@@ -81,7 +81,7 @@ def begun(
         prompt=prompt,
         guidance_scale=plan.guidance_scale,
         first=latents,
-        draws=drawn_noise(sum(map(schedule.draws, range(len(schedule)))), shape, generator, model.device),
+        fresh=drawn_noise(schedule.draws_before(len(schedule)), shape, generator, model.device),
         most_rows=most_rows(capacity, 2 if prompt.guided else 1, work, exact=exact),
         held=held,
     )

@@ -66,6 +66,10 @@ class Schedule:
         """Whether a step (from 0) needs fresh noise."""
         return float(self.coefficients[step, -1]) != 0.0
 
+    def draws_before(self, step: int) -> int:
+        """How many of the first so many steps need fresh noise."""
+        return int(self.coefficients[:step, -1].count_nonzero())
+
 
 def denoised(prediction: str, at: Levels) -> tuple[Numbers, Numbers]:
     """x0 per x and per output of a network that predicts the noise, x0 itself, v (arXiv 2202.00512) or the flow from

@@ -28,9 +28,9 @@ class DiffusionSettings(Settings):
     """Where the painter runs; `auto`: the first GPU if there is one, else the CPU."""
 
     diffusion_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number format of denoiser and text encoder; `auto`: on a CPU float32, or bfloat16 where it computes
-    with that and is faster so, on a GPU the family's own.
-    The autoencoder always computes in float32: half precision overflows in several."""
+    """Number format of denoiser and text encoder; `auto`: on a CPU float32, or bfloat16 where that is
+    faster, on a GPU the family's own. The autoencoder always computes in float32: half precision overflows in
+    several."""
 
     diffusion_threads: int = Field(default=0, ge=0)
     """CPU threads of torch; 0: one, or as many as `OMP_NUM_THREADS` allows where the denoiser was measured to be

@@ -10,6 +10,7 @@ from shared.errors import ErrorRecord, InvalidRequest
 from shared.event_log import EventWriter
 from shared.events import JobProgress
 from shared.jobs import GenerateImage, JobKind, JobStatus, Queue, new_job
+from tests.waiting import until
 from workers.job_run import JobRunner
 
 WITHIN_S = 5
@@ -53,16 +54,6 @@ def sink(events):
 @pytest.fixture
 def runner(ledger, sink):
     return JobRunner(ledger, sink, lease_s=15)
-
-
-def until(done):
-    """What a service does between its steps until something has come through from outside."""
-    pause = threading.Event()
-    for _ in range(WITHIN_S * 100):
-        if done():
-            return
-        pause.wait(0.01)
-    raise AssertionError(f"waited {WITHIN_S} s in vain")
 
 
 def stepping(job, steps=3, between=lambda step: None):
@@ -143,7 +134,7 @@ def test_who_lost_the_lease_changes_nothing(runner, ledger, engine, job, events)
         ledger.renew(runner._holds.holder, -1)
         QueueRecords(engine).requeue_lost(ErrorRecord(code="c", message="m"), 3)
         assert ledger.claim(Queue.DIFFUSION, "another", 15).attempt == 2
-        until(lambda: hold.lost)
+        until(lambda: hold.lost, WITHIN_S)
         yield from stepping(claimed, 1)
 
     runner.run(job.id, perform)
@@ -181,7 +172,7 @@ def test_events_follow_a_job_to_whoever_follows_it_now(runner, ledger, job, sink
         assert sink.streams == {"stream"}
         (hold,) = runner._holds._holds.values()
         ledger.submit(job.model_copy(update={"reply_to": "elsewhere"}))
-        until(lambda: hold.reply_to == "elsewhere")
+        until(lambda: hold.reply_to == "elsewhere", WITHIN_S)
         yield from performed(claimed)
 
     runner.run(job.id, perform)

@@ -5,10 +5,10 @@ import { MessageView } from "./message.js";
 import { PaintingView } from "./painting.js";
 import { HostedView } from "./hosted.js";
 
-function viewOf(item, read) {
+function viewOf(item, shown) {
   if (item.type === "message") return new MessageView(item);
   if (item.type === "image_generation_call") return new PaintingView(item);
-  return new HostedView(item, read);
+  return new HostedView(item, shown);
 }
 
 /** A sentence of the server's; what stands in backticks is a command or a name. */
@@ -17,14 +17,14 @@ const sentence = (words) => words.split("`").map((part, at) => (at % 2 ? h("code
 export class Answer {
   constructor() {
     this.views = new Map();
-    this.read = new Map();
+    this.shown = new Map();
     this.note = h("p", { class: "note", hidden: true });
     this.element = h("article", { class: "turn answer", "aria-label": "Diptych said" }, this.note);
   }
 
   /** An item as it stands in the records. */
   add(item) {
-    const view = viewOf(item, this.read);
+    const view = viewOf(item, this.shown);
     this.views.set(item.id, view);
     this.note.before(view.element);
   }

@@ -6,9 +6,9 @@ import { boxed, ReadPage } from "./page.js";
 const TITLES = { "diptych:read_text_call": "Reading", "diptych:look_closer_call": "Looking closer" };
 
 export class HostedView {
-  /** `read`: the texts that its answer shows already; a page that is read twice in it is shown once. */
-  constructor(item, read) {
-    this.known = read;
+  /** `shown`: which card of its answer shows which page; one that is read twice is shown by the first. */
+  constructor(item, shown) {
+    this.shown = shown;
     this.state = h("span", { class: "state", role: "status" });
     this.body = h("div", { class: "body" });
     this.element = h("div", { class: "card reading", role: "group", "aria-label": TITLES[item.type] ?? item.type },
@@ -39,11 +39,12 @@ export class HostedView {
     const count = output.lines.length;
     this.state.textContent = count ? `${count} ${count === 1 ? "line" : "lines"}, by ${output.engine}` : "There is no text in it.";
     if (!count) return;
-    if ((this.known.get(`${image} ${output.text}`) ?? this) !== this) {
+    const page = `${image} ${output.text}`;
+    if (!this.shown.has(page)) this.shown.set(page, this);
+    if (this.shown.get(page) !== this) {
       this.state.textContent += ", as above";
       return;
     }
-    this.known.set(`${image} ${output.text}`, this);
     const take = button("Copy text", async () => { await copy(output.text); announce("The text is copied."); take.textContent = "Copied"; });
     this.body.replaceChildren(new ReadPage(link, output).element, h("div", { class: "row actions" }, take));
   }

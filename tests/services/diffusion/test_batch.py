@@ -41,7 +41,7 @@ def on_meta(pictures: list[Picture]) -> list[Picture]:
         held = one.held and Held(*(tensor.to("meta") for tensor in vars(one.held).values()))
         prompt = replace(one.prompt, positive=row(one.prompt.positive), negative=row(one.prompt.negative))
         return replace(
-            one, passes=passes, prompt=prompt, first=one.first.to("meta"), draws=one.draws.to("meta"), held=held
+            one, passes=passes, prompt=prompt, first=one.first.to("meta"), fresh=one.fresh.to("meta"), held=held
         )
 
     return [moved(one) for one in pictures]

@@ -19,7 +19,7 @@ from services.diffusion.painter import Painter
 from services.diffusion.requests import begun, planned
 from shared.errors import DeadlineExceeded, JobFailed
 from shared.jobs import EditImage, GenerateImage
-from tests.services.diffusion.waiting import until
+from tests.waiting import until
 
 CPU = torch.device("cpu")
 SOURCE = "a" * 64 + ".png"

@@ -11,7 +11,7 @@ from services.diffusion.engine import AHEAD, Engine
 from services.diffusion.lane import DEVICE_LOST, Lane
 from services.diffusion.requests import begun, planned
 from shared.jobs import GenerateImage
-from tests.services.diffusion.waiting import until
+from tests.waiting import until
 
 STEPS = 6
 

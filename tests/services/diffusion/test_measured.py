@@ -17,6 +17,18 @@ def test_what_several_add_at_once_is_all_kept(tmp_path):
     assert MeasuredFile(tmp_path / "sub" / "painter.json").read().threads == {str(n): n for n in range(40)}
 
 
+def test_who_needs_the_same_at_once_waits_for_the_one_that_measures_it(tmp_path):
+    measured: list[int] = []
+
+    def look(number: int) -> int:
+        file = MeasuredFile(tmp_path / "painter.json")
+        return file.remembered(lambda known: known.threads, "a", lambda: measured.append(number) or 7)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(look, range(16))) == {7}
+    assert len(measured) == 1
+
+
 def test_a_measurement_that_fails_leaves_what_was_known_and_the_way_free(tmp_path):
     file = MeasuredFile(tmp_path / "painter.json")
     with file.extended() as known:
