@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
+from orchestrator.cancelling import to_its_end
 from orchestrator.job_watch import JobWatch, News
 from orchestrator.records.queues import QueueRecords, Standing
 from orchestrator.waking import Waker
@@ -25,7 +26,8 @@ class JobDispatcher(Protocol):
     def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         """Submit the job and follow it to its end: JobQueued first, JobFinished or JobFailed last.
 
-        One that was submitted before, under the same id, is followed as it is.
+        One that was submitted before, under the same id, is followed as it is. Whoever is cancelled while submitting
+        has submitted it by the time they are gone: then it is theirs to have it stopped.
 
         Raises:
             Overloaded: too many jobs of its owner wait.
@@ -68,7 +70,7 @@ class CeleryJobDispatcher:
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         add_names(job_id=job.id)
         with self._events.follow(job.id) as news, self._watch.follow(job.id, news):
-            standing = await asyncio.to_thread(self._submit, job)
+            standing = await to_its_end(self._submit, job)
             yield self._queued(job, standing)
             news.put_nowait(standing)
             async for event in self._follow(job, news):
@@ -131,7 +133,7 @@ class InProcessDispatcher:
 
     async def run(self, job: Job) -> AsyncGenerator[JobEvent, None]:
         own = {"reply_to": "here", "trace": traceparent()}
-        await asyncio.to_thread(self._ledger.submit, job.model_copy(update=own))
+        await to_its_end(self._ledger.submit, job.model_copy(update=own))
         yield JobQueued(job_id=job.id, kind=job.kind)
         queue: asyncio.Queue[JobEvent | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()

@@ -4,11 +4,13 @@ import asyncio
 import base64
 import contextlib
 import json
+import threading
 
 import pytest
 import redis
 import redis.asyncio
 
+from orchestrator.cancelling import cancel_job
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.settings import OrchestratorSettings
@@ -201,3 +203,28 @@ async def test_a_broker_that_is_away_keeps_nobody_waiting(dispatching, ledger, u
         assert (await asyncio.wait_for(anext(run), 5)).place == 1
         ledger.cancel(job.id)
         assert (await collect(run))[-1].error.code == "job_cancelled"
+
+
+async def test_who_is_cancelled_while_submitting_leaves_no_job_behind(dispatching, ledger, monkeypatch):
+    job, submit, reached, may_go_on = fresh_job(), ledger.submit, threading.Event(), threading.Event()
+
+    def slow(*args):
+        reached.set()
+        may_go_on.wait(5)
+        return submit(*args)
+
+    monkeypatch.setattr(ledger, "submit", slow)
+    async with dispatching() as dispatcher:
+        following = asyncio.ensure_future(collect(dispatcher.run(job)))
+        await asyncio.to_thread(reached.wait, 5)
+        following.cancel()
+        assert not (await asyncio.wait({following}, timeout=0.1))[0]
+        may_go_on.set()
+        await asyncio.wait({following}, timeout=5)
+        assert following.cancelled()
+        await cancel_job(ledger, job.id)
+    assert ledger.get(job.id).status is JobStatus.CANCELLED
+
+
+async def test_a_job_that_was_never_submitted_is_stopped_by_doing_nothing(ledger):
+    await cancel_job(ledger, fresh_job().id)
