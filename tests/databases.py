@@ -43,7 +43,10 @@ def postgres_url(tmp_path_factory):
         **as_user,
     )
     options = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
-    process = subprocess.Popen([postgres, "-D", str(folder), *options], stderr=subprocess.DEVNULL, **as_user)
+    log = folder.parent / "log"
+    with log.open("w") as said:  # in a session of its own: no signal to ours reaches it
+        command = [postgres, "-D", str(folder), *options]
+        process = subprocess.Popen(command, stderr=said, start_new_session=True, **as_user)
     where = f"127.0.0.1:{port}/postgres"
     deadline = time.monotonic() + 30
     while True:
@@ -52,8 +55,9 @@ def postgres_url(tmp_path_factory):
             break
         except psycopg.OperationalError:
             assert time.monotonic() < deadline, "PostgreSQL did not start"
-            assert process.poll() is None, "PostgreSQL ended"
+            assert process.poll() is None, f"PostgreSQL ended: {log.read_text()}"
     yield f"postgresql+psycopg://diptych@{where}"
+    assert process.poll() is None, f"PostgreSQL ended before its time: {log.read_text()[-2000:]}"
     process.terminate()
     process.wait(10)
 

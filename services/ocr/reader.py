@@ -21,13 +21,13 @@ from services.ocr.pose import UPRIGHT, Pose, crop, find_pose, lies_on_its_side, 
 from services.ocr.recognition import Reading
 from services.ocr.scripts import scripts_in
 from services.ocr.settings import OcrSettings
-from services.ocr.telling import LeftOut, Piece, engine_of, note_of, text_line
+from services.ocr.telling import LeftOut, Piece, engine_of, is_read, note_of, text_line
 from shared.imaging import layer_of, open_own
 from shared.jobs import Box as Region
 from shared.jobs import check_box
 from shared.text_jobs import TextLine, TextRead
 
-METHOD = 2
+METHOD = 3
 """Goes up whenever a picture may be read otherwise than before: what was kept of earlier readings is no longer used."""
 
 
@@ -174,8 +174,7 @@ class Reader:
         if pieces is None:
             page.left_out.late += 1
             return None
-        least = self.settings.ocr_min_confidence
-        kept = [piece for piece in pieces if piece.reading.text and piece.reading.confidence >= least]
+        kept = [piece for piece in pieces if is_read(piece, self.settings.ocr_min_confidence)]
         page.left_out.unclear += len(pieces) - len(kept)
         return text_line(kept, corner) if kept else None
 

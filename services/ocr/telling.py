@@ -19,6 +19,9 @@ SMALL = 9.5
 misread, often with confidence; above it one in forty and less."""
 SMALL_CONFIDENCE = UNSURE - 0.01
 """What such a line is believed at most: the recogniser is as sure of letters of 3 pixels that it makes up."""
+SPARSE = 3.0
+"""Heights of a box per character. Where there are more, and the recogniser is not sure, it took one or two letters of a
+script that it does not know for some that it does, and passed over the others."""
 LAYER = "PDF text layer"
 
 
@@ -44,6 +47,15 @@ class LeftOut:
     """The text that the page brought along, for the page shows another."""
     hidden: int = 0
     """Words of that text that the page does not show."""
+
+
+def is_read(piece: Piece, least: float) -> bool:
+    """Whether a box was read, with at least that confidence."""
+    reading = piece.reading
+    if not reading.text or reading.confidence < least:
+        return False
+    width, height = (float(np.linalg.norm(piece.quad[corner] - piece.quad[0])) for corner in (1, 3))
+    return reading.confidence >= UNSURE or width <= SPARSE * height * len(reading.text)
 
 
 def text_line(pieces: list[Piece], corner: Quads) -> TextLine:
