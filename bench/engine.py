@@ -150,11 +150,11 @@ def overhead(ours: Ours, name: str, rounds: int) -> float:
     plan = planned(model, request(0, steps=STEPS), (model.canvas.side,) * 2)
 
     def pictures() -> list[Picture]:
-        return [begun(model, painter._capacities, one, plan, None, exact=exact).picture for one in asked]
+        return [begun(model, painter._rooms, one, plan, None, exact=exact).picture for one in asked]
 
     asked = [request(0, steps=STEPS)]
     first = pictures()[0]
-    asked = [request(seed, steps=STEPS) for seed in range(first.most_rows // first.rows)]
+    asked = [request(seed, steps=STEPS) for seed in range(first.most_rows() // first.rows)]
     ratios = []
     for number in range(rounds):
         bare, full = partial(forward_passes, pictures()), partial(in_engine, pictures(), exact=exact)

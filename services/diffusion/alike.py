@@ -1,6 +1,9 @@
-"""Two reasons why a row's bits depend on how many stand beside it on a CPU, mended: `exact` can batch more then.
+"""Networks whose rows have the same bits beside any others on a CPU, and small ones that are quicker for it.
 
-What is left of such reasons is found by measuring (capacity.py).
+torch chooses another library, or another order of adding up, for a lone row than for several, and has a layer's weights
+put anew into the order in which a processor reads them at each call. Here each layer has one way for all batches, and
+a small one its weights in that order once and for all: `exact` can batch as much as `throughput` does. Whether it holds
+on a machine is measured (capacity.py).
 """
 
 import os
@@ -8,6 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
+
+SMALL = 2**20
+"""Weights of a layer. Ordering those of a larger one is no share of what it computes, and a second copy is dear."""
+USUAL_ROWS = 64
+"""Rows of a matrix that oneDNN is told of when it orders weights."""
 
 
 def add_up_alike() -> None:
@@ -18,28 +27,72 @@ def add_up_alike() -> None:
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
-def enter_alike(network: nn.Module) -> None:
-    """Have a lone row enter a network by the library by which several do.
-
-    torch gives a small convolution in float32 of one row to another library than one of two rows. In a network of
-    usual size only the one at its entrance is so small: a transformer's patches, or a UNet's first layer, where the
-    detour costs nothing. In UNets for very small pictures others are too, and stay as they are: it would take half as
-    long again.
-    """
+def compute_alike(network: nn.Module) -> None:
+    """Give the small layers of a network the one way that each has for all batches."""
     if not torch.backends.mkldnn.is_available():
         return
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d) and (module.kernel_size == module.stride != (1, 1) or name == "conv_in"):
-            module._conv_forward = _by_one_library(module)  # pyright: ignore[reportAttributeAccessIssue]
+    for module in network.modules():
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, Tensor) and weight.numel() <= SMALL and weight.device.type == "cpu":
+            _swap(module, weight)
 
 
-def _by_one_library(module: nn.Conv2d) -> Any:
-    usual = module._conv_forward
+def _swap(module: nn.Module, weight: Tensor) -> None:
+    ordered = weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if type(module) is nn.Linear and ordered:
+        module.__class__ = OrderedLinear
+    elif type(module) is nn.Conv2d and (ordered or weight.dtype == torch.float32):
+        if module.kernel_size == module.stride == (1, 1) and module.groups == 1 and not any(module.padding):
+            module.__class__ = OrderedPoints if ordered else Points
+        elif module.padding_mode == "zeros" and not isinstance(module.padding, str):
+            module.__class__ = OrderedWindows
 
-    def forward(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if len(rows) > 1 or rows.dtype != torch.float32 or rows.device.type != "cpu":
-            return usual(rows, weight, bias)
-        shape: Any = module.padding, module.stride, module.dilation
-        return torch.ops.aten.mkldnn_convolution(rows, weight, bias, *shape, module.groups)
 
-    return forward
+class OrderedLinear(nn.Linear):
+    """By oneDNN, with its weights in order. In float32 MKL is as good as it is."""
+
+    _ordered: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self._ordered is None:
+            self._ordered = _in_order(self.weight)
+        return _matrix_product(input, self._ordered, self.bias)
+
+
+class Points(nn.Conv2d):
+    """A convolution of single points: the rows of a matrix."""
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return linear(input.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+
+
+class OrderedPoints(nn.Conv2d):
+    """The same by oneDNN, with its weights in order."""
+
+    _ordered: Tensor | None = None
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self._ordered is None:
+            self._ordered = _in_order(weight.flatten(1))
+        return _matrix_product(input.permute(0, 2, 3, 1), self._ordered, bias).permute(0, 3, 1, 2)
+
+
+class OrderedWindows(nn.Conv2d):
+    """Any other convolution by oneDNN, with its weights in the order for pictures of the size that it had last."""
+
+    _ordered: tuple[torch.Size, Tensor] | None = None
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        form: Any = self.padding, self.stride, self.dilation, self.groups
+        if self._ordered is None or self._ordered[0] != input.shape[1:]:
+            sizes = [USUAL_ROWS, *input.shape[1:]]
+            self._ordered = input.shape[1:], torch.ops.mkldnn._reorder_convolution_weight(weight, *form, sizes)
+        return torch.ops.mkldnn._convolution_pointwise(input, self._ordered[1], bias, *form, "none", [], "")
+
+
+def _in_order(weight: Tensor) -> Tensor:
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), USUAL_ROWS)
+
+
+def _matrix_product(rows: Tensor, ordered: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(rows, ordered, bias, "none", [], "")

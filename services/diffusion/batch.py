@@ -8,7 +8,7 @@ step does outside the network is exact in every element whatever stands beside i
 only where the network's own kernels make them (capacity.py finds out which sizes do not).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,8 +50,8 @@ class Picture:
     """x before the first step, 1 × channels × h × w in float32."""
     fresh: Tensor
     """Noise for each of the steps that need it (stochastic samplers), in order, each of the shape of x."""
-    most_rows: int
-    """Of a batch that it may be in."""
+    most_rows: Callable[[], int]
+    """Of a batch that it may be in, as far as is known by now."""
     held: Held | None = None
     step: int = 0
     """How many are done."""

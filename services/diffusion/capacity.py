@@ -39,6 +39,10 @@ class Capacities:
     def __init__(self, file: MeasuredFile, aside: Aside) -> None:
         self._file, self._aside = file, aside
 
+    def known(self, key: str) -> Capacity | None:
+        """Under `print_of`; None where it was not measured before."""
+        return self._file.known(lambda known: known.capacities, key)
+
     def of(self, passes: Passes, row: Conditioning, shape: Sequence[int]) -> Capacity:
         """Measured now where it was not before. `row`: any prompt's. `shape`: channels × h × w of the latents."""
         key = print_of(passes.denoiser, row, shape)

@@ -4,6 +4,7 @@ A picture joins the batch of its kind before the next step and leaves it when it
 last step. Knows pictures as latents; knows no prompts, no pixels and no jobs.
 """
 
+import atexit
 import contextlib
 import logging
 import threading
@@ -55,6 +56,7 @@ class Engine:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # a thread that computes must not meet the end of its interpreter
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +66,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop after the step that is under way."""
+        atexit.unregister(self.close)
         with self._news:
             self._closed = True
             self._news.notify()

@@ -29,7 +29,7 @@ class Group:
         staying = [ticket for ticket in self.running if not ticket.left]
         while (ticket := self.waiting.take()) is not None:
             picture = ticket.picture
-            if staying and rows_of(staying) + picture.rows > picture.most_rows:
+            if staying and rows_of(staying) + picture.rows > picture.most_rows():
                 self.waiting.give_back(ticket.owner, ticket, cost_of(ticket))
                 break
             staying.append(ticket)

@@ -12,7 +12,7 @@ import torch
 from diffusers.utils.logging import set_verbosity_error
 from transformers.utils.logging import disable_progress_bar
 
-from services.diffusion.alike import enter_alike
+from services.diffusion.alike import compute_alike
 from services.diffusion.autoencoder import AUTOENCODERS, Autoencoder
 from services.diffusion.captures import cuda_graphs
 from services.diffusion.components import FAULTS, load_network, load_scheduler, load_texts
@@ -96,7 +96,7 @@ def load_in(dtype: torch.dtype, source: Source, settings: DiffusionSettings) -> 
     def setting(suffix: str, steps: int | None, guidance_scale: float | None) -> Setting:
         component = folder / f"{family.component}{suffix}"
         network = load_network(family.network_class, component, device, torch_dtype=dtype)
-        enter_alike(network)
+        compute_alike(network)
         denoiser = family(network)
         sampler = sampler_of(folder / f"scheduler{suffix}", index.classes["scheduler"], family)
         guidance = denoiser.guidance_scale if guidance_scale is None else guidance_scale

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 Format = Literal["float32", "bfloat16"]
 V = TypeVar("V")
+WAYS = 2
+"""Counted up when networks come to compute in another way (alike.py): then all is measured anew."""
 log = logging.getLogger(__name__)
 
 
@@ -61,6 +63,10 @@ class MeasuredFile:
             log.warning("%s cannot be read; everything is measured anew", self._path)
             return Measured()
 
+    def known(self, part: Callable[[Measured], dict[str, V]], key: str) -> V | None:
+        """What a part of the file had under the key, when it was last read or written here."""
+        return part(self._known).get(key)
+
     def remembered(self, part: Callable[[Measured], dict[str, V]], key: str, measure: Callable[[], V]) -> V:
         """What a part of the file has under the key, or else what `measure` finds, which is kept."""
         known = self._known
@@ -88,5 +94,5 @@ def fingerprint(device: torch.device, *about: Any) -> str:
     """Of all that a measurement depends on: the device, how torch uses it, and what JSON can say of the rest."""
     on_gpu = device.type == "cuda"
     kind = torch.cuda.get_device_name(device) if on_gpu else str(torch.cpu.get_capabilities())
-    whole = (kind, torch.__version__, torch.get_num_threads(), os.environ.get("MKL_CBWR"), *about)
+    whole = (WAYS, kind, torch.__version__, torch.get_num_threads(), os.environ.get("MKL_CBWR"), *about)
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

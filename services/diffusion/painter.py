@@ -1,12 +1,12 @@
 """Paints and edits: one request in, its steps, previews and picture out. Knows no queue and no artifact store.
 
 All requests share one model and one engine, which denoises them together. Encoding and decoding stay outside the
-engine's loop, in the threads of those who wait, one at a time. Who asks for what is being painted already follows
+engine's loop, in the threads of those who wait, few at a time. Who asks for what is being painted already follows
 that picture.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from PIL import Image
@@ -14,6 +14,7 @@ from PIL import Image
 from services.diffusion.best_of import best, works
 from services.diffusion.capacity import Capacities
 from services.diffusion.engine import Engine, Watch
+from services.diffusion.flights import Flights
 from services.diffusion.happenings import Happening, Painted, Prepared, Preview, Step
 from services.diffusion.judge import Judge
 from services.diffusion.lane import working_device
@@ -24,40 +25,17 @@ from services.diffusion.painted import painted
 from services.diffusion.previews import Sights, small_jpeg
 from services.diffusion.requests import Begun, begun, latent_shape, planned
 from services.diffusion.retouching import Retouch
+from services.diffusion.rooms import Rooms
 from services.diffusion.settings import DiffusionSettings
 from services.diffusion.tickets import Ticket
 from shared.jobs import EditImage, GenerateImage, Painting
 
 MOST_LAG = 3
 """Who is more steps behind gets no previews until he has caught up. A preview shows the picture as it is now."""
+DECODES = 2
+"""Pictures that a CPU decodes at once: when many end together, the engine's core would stand idle. One fills a GPU."""
 PAUSE_S = 0.2
 """Who follows a picture is asked after that long without news whether it still wants it."""
-
-
-class Flight:
-    """A picture under way, for all who asked for the same one."""
-
-    def __init__(self) -> None:
-        self.followers = 0
-        self._lock = threading.Lock()
-        self._started: tuple[Begun, Ticket] | None = None
-        self._painted: Painted | None = None
-
-    def started(self, start: Callable[[], tuple[Begun, Ticket]]) -> tuple[Begun, Ticket]:
-        """What `start` returned to the first who came here."""
-        with self._lock:
-            self._started = self._started or start()
-            return self._started
-
-    def finished(self, finish: Callable[[], Painted]) -> Painted:
-        """What `finish` returned to the first who came here."""
-        with self._lock:
-            self._painted = self._painted or finish()
-            return self._painted
-
-    def give_up(self) -> None:
-        if self._started is not None:
-            self._started[1].give_up()
 
 
 class Painter:
@@ -70,10 +48,10 @@ class Painter:
         self._sights = Sights(model.previewer, settings.diffusion_preview_every)
         self._engine = Engine(model.device, exact=self._exact, watch=watch, show=self._sights)
         self._capacities = Capacities(MeasuredFile(settings.diffusion_measured), self._engine.aside)
+        self._rooms = Rooms(self._capacities)
         self._judge = Judge(settings.diffusion_judge)
-        self._decoding = threading.Lock()
-        self._flights: dict[str, Flight] = {}
-        self._boarding = threading.Lock()
+        self._decoding = threading.Semaphore(DECODES if model.device.type == "cpu" else 1)
+        self._flights = Flights()
 
     @classmethod
     def from_settings(
@@ -147,20 +125,17 @@ class Painter:
         @working_device()
         def start() -> tuple[Begun, Ticket]:
             plan = planned(self.model, work, size)
-            begin = begun(self.model, self._capacities, work, plan, retouch, exact=self._exact)
+            begin = begun(self.model, self._rooms, work, plan, retouch, exact=self._exact)
             return begin, self._engine.submit(begin.picture, owner=owner, deadline=deadline)
 
         key = work.model_dump_json(exclude={"fresh"})
-        flight = self._board(key)
-        try:
+        with self._flights.aboard(key) as flight:
             begin, ticket = flight.started(start)
             ticket.extend(deadline)
             yield Prepared(begin.picture.schedule.noise_shares)
             for done in ticket.follow(PAUSE_S):
                 yield from self._told(begin, ticket, done)
             yield flight.finished(lambda: self._finish(begin))
-        finally:
-            self._leave(key, flight)
 
     def _told(self, begin: Begun, ticket: Ticket, done: int | None) -> Iterator[Happening]:
         if done is None:
@@ -170,19 +145,6 @@ class Painter:
         yield Step(done, picture.total)
         if sight is not None and self._sights.due(done, picture.total) and picture.step <= done + MOST_LAG:
             yield Preview(done, small_jpeg(begin.retouch.glimpse(sight.rgb) if begin.retouch else sight.rgb))
-
-    def _board(self, key: str) -> Flight:
-        with self._boarding:
-            flight = self._flights.setdefault(key, Flight())
-            flight.followers += 1
-            return flight
-
-    def _leave(self, key: str, flight: Flight) -> None:
-        with self._boarding:
-            flight.followers -= 1
-            if not flight.followers:
-                del self._flights[key]
-                flight.give_up()
 
     @working_device()
     def _finish(self, begin: Begun) -> Painted:

@@ -4,18 +4,18 @@ Knows words, sources and noise; knows no engine and no bytes of pictures.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from services.diffusion.batch import Held, Picture
-from services.diffusion.capacity import Capacities
 from services.diffusion.loaded import LoadedPainter, Setting
 from services.diffusion.lora import LoraSet
-from services.diffusion.measured import Capacity
 from services.diffusion.prompts import Prompt
 from services.diffusion.retouching import Retouch
+from services.diffusion.rooms import Room, Rooms
 from services.diffusion.samplers import Schedule
 from shared.jobs import Painting
 
@@ -57,7 +57,7 @@ def planned(model: LoadedPainter, work: Painting, size: tuple[int, int]) -> Plan
 
 
 def begun(
-    model: LoadedPainter, capacities: Capacities, work: Painting, plan: Plan, retouch: Retouch | None, *, exact: bool
+    model: LoadedPainter, rooms: Rooms, work: Painting, plan: Plan, retouch: Retouch | None, *, exact: bool
 ) -> Begun:
     """Everything before the first step: prompt, source, noise, schedule.
 
@@ -70,7 +70,6 @@ def begun(
     shape = latent_shape(model, plan.shape)
     tokens = shape[1] * shape[2] // way.denoiser.patch**2
     schedule = way.sampler.schedule(plan.steps, retouch.strength if retouch else 1.0, tokens)
-    capacity = capacities.of(way.passes, prompt.positive, shape)
     generator = torch.Generator().manual_seed(work.seed)
     noise = drawn_noise(1, shape, generator, model.device)
     latents, held = start(model, schedule, noise, plan, retouch)
@@ -82,17 +81,18 @@ def begun(
         guidance_scale=plan.guidance_scale,
         first=latents,
         fresh=drawn_noise(schedule.draws_before(len(schedule)), shape, generator, model.device),
-        most_rows=most_rows(capacity, 2 if prompt.guided else 1, work, exact=exact),
+        most_rows=most_rows(rooms.of(way.passes, prompt.positive, shape), prompt, work, exact=exact),
         held=held,
     )
     return Begun(work, plan, retouch, prompt, picture, at)
 
 
-def most_rows(capacity: Capacity, lone: int, work: Painting, *, exact: bool) -> int:
-    """Of a batch that the picture may be in. `lone`: its own rows. LoRAs add kernels that nobody has measured."""
-    if not exact:
-        return capacity.most_rows
-    return lone if work.loras else capacity.alike[lone]
+def most_rows(room: Room, prompt: Prompt, work: Painting, *, exact: bool) -> Callable[[], int]:
+    """Of a batch that the picture may be in, as far as is known by then. LoRAs add kernels that nobody has measured."""
+    lone = 2 if prompt.guided else 1
+    if exact and work.loras:
+        return lambda: lone
+    return lambda: room.rows(lone, exact=exact)
 
 
 def latent_shape(model: LoadedPainter, shape: tuple[int, int]) -> tuple[int, int, int]:

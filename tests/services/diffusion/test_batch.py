@@ -1,6 +1,5 @@
 """The step that many pictures take together: what it asks of a device."""
 
-from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from services.diffusion.retouching import Retouch
 from shared.jobs import EditImage, GenerateImage
 from tests.conftest import png
 from tests.services.diffusion.transfers import Transfers
+from tests.services.diffusion.transfers import on_meta as denoiser_on_meta
 
 STEPS = 4
 SCHEDULERS = {"ddim": None, "euler": EulerDiscreteScheduler(), "draws noise": LCMScheduler(original_inference_steps=50)}
@@ -26,13 +26,11 @@ SCHEDULERS = {"ddim": None, "euler": EulerDiscreteScheduler(), "draws noise": LC
 def picture(painter: Painter, work: GenerateImage | EditImage) -> Picture:
     retouch = Retouch.of(work, png(64, 64), None) if isinstance(work, EditImage) else None
     plan = planned(painter.model, work, (64, 64))
-    return begun(painter.model, painter._capacities, work, plan, retouch, exact=False).picture
+    return begun(painter.model, painter._rooms, work, plan, retouch, exact=False).picture
 
 
 def on_meta(pictures: list[Picture]) -> list[Picture]:
-    denoiser = copy(pictures[0].passes.denoiser)
-    denoiser.network = deepcopy(denoiser.network).to("meta")
-    passes = Passes(Loras(None, denoiser), None)
+    passes = Passes(Loras(None, denoiser_on_meta(pictures[0].passes.denoiser)), None)
 
     def row(of: Conditioning | None) -> Any:
         return of and Conditioning({name: tensor.to("meta") for name, tensor in of.inputs.items()})

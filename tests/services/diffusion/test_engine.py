@@ -97,7 +97,7 @@ def test_in_throughput_pictures_stay_within_a_thousandth(loaded_from, sana_folde
 
     def request(seed: int) -> Any:
         plan = planned(painter.model, work(seed=seed), (64, 64))
-        return begun(painter.model, painter._capacities, work(seed=seed), plan, None, exact=False).picture
+        return begun(painter.model, painter._rooms, work(seed=seed), plan, None, exact=False).picture
 
     with Engine(CPU, exact=False) as engine:
         for seed in range(4):
@@ -229,7 +229,7 @@ def test_a_picture_that_the_network_fails_at_fails_alone(sana, monkeypatch, capl
 
     monkeypatch.setattr(denoiser, "predict", failing)
     plan = planned(sana.model, work(seed=2), (64, 64))
-    bad = begun(sana.model, sana._capacities, work(seed=2), plan, None, exact=True)
+    bad = begun(sana.model, sana._rooms, work(seed=2), plan, None, exact=True)
     picture = replace(bad.picture, first=bad.picture.latents * 1e9)
     with ThreadPoolExecutor(1) as threads:
         good = threads.submit(painted, sana, work(seed=1))

@@ -46,7 +46,7 @@ def marks(monkeypatch) -> list[LateMark]:
 def test_the_engine_keeps_one_step_ahead_of_the_device_and_tells_only_what_it_has_done(sana, marks):
     work = GenerateImage(prompt="a cat", seed=1, steps=STEPS)
     plan = planned(sana.model, work, (64, 64))
-    picture = begun(sana.model, sana._capacities, work, plan, None, exact=True).picture
+    picture = begun(sana.model, sana._rooms, work, plan, None, exact=True).picture
     told: list[int] = []
 
     def follow() -> None:

@@ -1,7 +1,5 @@
 """How every family predicts: row by row, whatever stands beside, and without a look at the device's numbers."""
 
-from copy import copy, deepcopy
-
 import pytest
 import torch
 
@@ -9,7 +7,7 @@ from services.diffusion.loading import load
 from services.diffusion.prompts import Conditioning
 from services.diffusion.settings import DiffusionSettings
 from tests.services.diffusion.families.conftest import PIPELINES
-from tests.services.diffusion.transfers import Transfers
+from tests.services.diffusion.transfers import Transfers, on_meta
 
 PROMPTS = ("an orange cat", "a dog", "")
 
@@ -48,8 +46,7 @@ def test_each_row_of_a_batch_is_as_it_is_alone(painter):
 @torch.inference_mode()
 def test_a_prediction_never_waits_for_the_device_nor_sends_it_tensors(painter):
     row = painter.prompts.encode("an orange cat", None, guidance_scale=3.0, shape=(64, 64)).positive
-    denoiser = copy(painter.usual.denoiser)
-    denoiser.network = deepcopy(denoiser.network).to("meta")  # whose tensors have no numbers to look at
+    denoiser = on_meta(painter.usual.denoiser)
     conditioning = Conditioning({name: tensor.to("meta") for name, tensor in row.inputs.items()})
     latents = torch.empty((1, denoiser.latent_channels, 16, 20), device="meta")
 
