@@ -41,6 +41,7 @@ from shared.text_jobs import ComposeText, Lettering, TextComposed, TextLine, Tex
 from shared.text_places import FindText, TextPlaces
 from workers.job_run import JobRunner
 
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as the painter's worker has it (services/diffusion/alike.py)
 pytest_plugins = ["tests.databases", "tests.spans", "tests.systems"]
 
 

@@ -1,9 +1,9 @@
 """Networks whose rows have the same bits beside any others on a CPU, and small ones that are quicker for it.
 
 torch chooses another library, or another order of adding up, for a lone row than for several, and has a layer's weights
-put anew into the order in which a processor reads them at each call. Here each layer has one way for all batches, and
-a small one its weights in that order once and for all: `exact` can batch as much as `throughput` does. Whether it holds
-on a machine is measured (capacity.py).
+put anew into the order in which a processor reads them at each call. Here each small layer has one way for all batches,
+and its weights in that order once and for all: `exact` can batch as much as `throughput` does. Whether it holds on a
+machine is measured (capacity.py). The operators with `_` are those that torch's own compiler calls for this.
 """
 
 import os
@@ -28,8 +28,8 @@ def add_up_alike() -> None:
 
 
 def compute_alike(network: nn.Module) -> None:
-    """Give the small layers of a network the one way that each has for all batches."""
-    if not torch.backends.mkldnn.is_available():
+    """Give the small layers of a network the one way that each has for all batches, on an x86 processor."""
+    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return
     for module in network.modules():
         weight = getattr(module, "weight", None)

@@ -45,7 +45,8 @@ def load_network(network_class: Any, folder: Path, device: torch.device, **dtype
         network = network_class.from_pretrained(folder, use_safetensors=True, variant=variant, **LOCAL, **dtype)
     except FAULTS as error:
         raise FolderRefused(f"{folder} cannot be loaded as a {network_class.__name__}: {error}") from error
-    layout = torch.channels_last if device.type == "cuda" else torch.preserve_format  # a CPU gains nothing by it
+    # A denoiser on a CPU gains nothing by the layout.
+    layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
     return network.to(device, memory_format=layout).eval().requires_grad_(False)
 
 
