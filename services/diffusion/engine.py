@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import logging
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 AHEAD = 1
 """Steps that a device may have left to do when it is told the next one: with none it would wait for each, with more
 whoever comes or goes would wait for all of them."""
+ASIDE = 0.25
+"""The most of the time that errands take while pictures are painted."""
 Watch = Callable[[int], None]
 """Is told the rows of each step's batch."""
 
@@ -52,6 +55,8 @@ class Engine:
         self._teller = Teller(show)
         self._groups: OrderedDict[Any, Group] = OrderedDict()
         self._errands: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._painting_until = 0.0
+        """No errand goes before a step until then, on the monotonic clock."""
         self._news = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -84,7 +89,7 @@ class Engine:
         return ticket
 
     def aside(self, work: Callable[[], T], /) -> T:
-        """What `work` returns in the engine's thread, before the next step: for what must not run beside one.
+        """What `work` returns in the engine's thread, between two steps: for what must not run beside one.
 
         Raises:
             CancelledError: the engine is closed.
@@ -114,9 +119,10 @@ class Engine:
         """What is to be done next; waits for it. None: the engine is closed."""
         with self._news:
             while not self._closed:
-                if self._errands:
-                    return partial(_do, *self._errands.popleft())
-                if (group := self._next_group()) is not None:
+                group = self._next_group()
+                if self._errands and (group is None or time.monotonic() >= self._painting_until):
+                    return partial(self._do, *self._errands.popleft())
+                if group is not None:
                     return partial(self._step, group)
                 if self._ahead:
                     return partial(self._catch_up, 0)
@@ -158,15 +164,17 @@ class Engine:
         while len(self._ahead) > ahead:
             self._ahead.popleft().mark.synchronize()
 
+    def _do(self, done: "Future[T]", work: Callable[[], T]) -> None:
+        began = time.monotonic()
+        try:
+            done.set_result(work())
+        except Exception as error:  # the asker's to handle
+            done.set_exception(error)
+        ended = time.monotonic()
+        self._painting_until = ended + (ended - began) * (1 / ASIDE - 1)
+
     @staticmethod
     def _make_room() -> None:
         """It may have been memory that was short."""
         with contextlib.suppress(RuntimeError):
             torch.cuda.empty_cache()
-
-
-def _do(done: "Future[T]", work: Callable[[], T]) -> None:
-    try:
-        done.set_result(work())
-    except Exception as error:  # the asker's to handle
-        done.set_exception(error)
