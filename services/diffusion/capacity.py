@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class Capacities:
-    """Those of one device. May be used from several threads; one measures at a time, and the pictures that are being
-    painted take a step after each of its passes."""
+    """Those of one device. May be used from several threads; one measures at a time, beside the pictures that are being
+    painted, which have most of the time (engine.py)."""
 
     def __init__(self, file: MeasuredFile, aside: Aside) -> None:
         self._file, self._aside = file, aside
