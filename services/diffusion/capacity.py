@@ -63,8 +63,7 @@ def print_of(denoiser: Denoiser, row: Conditioning, shape: Sequence[int]) -> str
     """A fingerprint of all that a capacity depends on, but not of the weights' values: kernels do not look at these."""
     network = denoiser.network
     inputs = {name: list(tensor.shape) for name, tensor in row.inputs.items()}
-    config = {name: str(value) for name, value in network.config.items() if not name.startswith("_")}
-    return fingerprint(network.device, str(network.dtype), list(shape), inputs, config)
+    return fingerprint(network.device, network.config, str(network.dtype), list(shape), inputs)
 
 
 def measured(trial: Trial) -> Capacity:

@@ -59,7 +59,7 @@ class Source:
     def fingerprint(self) -> str:
         """Of what a denoiser's speed depends on."""
         config = read_json(self.folder / self.family.component / "config.json")
-        return fingerprint(self.device, self.family.__name__, config)
+        return fingerprint(self.device, config, self.family.__name__)
 
 
 def load(settings: DiffusionSettings) -> LoadedPainter:

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -90,9 +90,11 @@ class MeasuredFile:
             Path(file.name).replace(self._path)
 
 
-def fingerprint(device: torch.device, *about: Any) -> str:
-    """Of all that a measurement depends on: the device, how torch uses it, and what JSON can say of the rest."""
+def fingerprint(device: torch.device, config: Mapping[str, Any], *about: Any) -> str:
+    """Of all that a measurement depends on: the device, how torch uses it, a network's form, and what JSON can say of
+    the rest. In which folder a network stands, and what wrote it there (names with `_`), does not matter."""
     on_gpu = device.type == "cuda"
     kind = torch.cuda.get_device_name(device) if on_gpu else str(torch.cpu.get_capabilities())
-    whole = (WAYS, kind, torch.__version__, torch.get_num_threads(), os.environ.get("MKL_CBWR"), *about)
+    form = {name: str(value) for name, value in config.items() if not name.startswith("_")}
+    whole = (WAYS, kind, torch.__version__, torch.get_num_threads(), os.environ.get("MKL_CBWR"), form, *about)
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -59,11 +59,11 @@ def test_the_engine_keeps_one_step_ahead_of_the_device_and_tells_only_what_it_ha
         for done in range(STEPS):
             until(lambda done=done: len(marks) == min(done + AHEAD + 1, STEPS))
             assert picture.step == len(marks)
-            assert len(told) <= done
+            assert told[-1:] <= [done]
             marks[done].passed.set()
-            until(lambda done=done: len(told) == done + 1)
         following.join(30)
-    assert told == list(range(1, STEPS + 1))
+    assert told == sorted(set(told))  # of steps that are told late, only the last
+    assert told[-1] == STEPS
 
 
 BROKEN = """

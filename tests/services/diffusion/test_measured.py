@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
-from services.diffusion.measured import Measured, MeasuredFile
+from services.diffusion.measured import Measured, MeasuredFile, fingerprint
 
 
 def test_what_several_add_at_once_is_all_kept(tmp_path):
@@ -45,3 +46,12 @@ def test_no_file_and_a_broken_one_are_nothing_known(tmp_path, caplog):
     (tmp_path / "painter.json").write_text("{")
     assert file.read() == Measured()
     assert "cannot be read" in caplog.text
+
+
+def test_a_network_that_stands_elsewhere_is_known_and_one_of_another_form_is_not():
+    def of(**config: object) -> str:
+        return fingerprint(torch.device("cpu"), config, "float32")
+
+    here = of(layers=2, _name_or_path="here", _diffusers_version="0.42.1")
+    assert of(layers=2, _name_or_path="there", _diffusers_version="0.43.0") == here
+    assert of(layers=3, _name_or_path="here", _diffusers_version="0.42.1") != here
