@@ -81,7 +81,7 @@ class Picture:
     @property
     def rows(self) -> int:
         """In a batch."""
-        return 2 if self.prompt.guided else 1
+        return self.prompt.rows
 
     def noise(self) -> Tensor:
         """Fresh for this step, however often it is tried; zeros where the sampler needs none."""

@@ -119,11 +119,11 @@ class Engine:
         """What is to be done next; waits for it. None: the engine is closed."""
         with self._news:
             while not self._closed:
-                group = self._next_group()
-                if self._errands and (group is None or time.monotonic() >= self._painting_until):
-                    return partial(self._do, *self._errands.popleft())
-                if group is not None:
+                is_due = self._errands and time.monotonic() >= self._painting_until
+                if not is_due and (group := self._next_group()) is not None:
                     return partial(self._step, group)
+                if self._errands:
+                    return partial(self._do, *self._errands.popleft())
                 if self._ahead:
                     return partial(self._catch_up, 0)
                 self._news.wait()

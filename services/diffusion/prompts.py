@@ -52,6 +52,11 @@ class Prompt:
     def guided(self) -> bool:
         return self.negative is not None
 
+    @property
+    def rows(self) -> int:
+        """In a batch."""
+        return 2 if self.guided else 1
+
 
 class Towers(ABC):
     """The text networks of one model, with their tokenizers."""

@@ -89,10 +89,9 @@ def begun(
 
 def most_rows(room: Room, prompt: Prompt, work: Painting, *, exact: bool) -> Callable[[], int]:
     """Of a batch that the picture may be in, as far as is known by then. LoRAs add kernels that nobody has measured."""
-    lone = 2 if prompt.guided else 1
     if exact and work.loras:
-        return lambda: lone
-    return lambda: room.rows(lone, exact=exact)
+        return lambda: prompt.rows
+    return lambda: room.rows(prompt.rows, exact=exact)
 
 
 def latent_shape(model: LoadedPainter, shape: tuple[int, int]) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.ocr.detection import Quads, bounds
-from services.ocr.pose import part
+from services.ocr.pose import part, sides
 from services.ocr.recognition import Reading, join
 from services.ocr.scripts import script_of
 from services.ocr.settings import OcrSettings
@@ -54,8 +54,8 @@ def is_read(piece: Piece, least: float) -> bool:
     reading = piece.reading
     if not reading.text or reading.confidence < least:
         return False
-    width, height = (float(np.linalg.norm(piece.quad[corner] - piece.quad[0])) for corner in (1, 3))
-    return reading.confidence >= UNSURE or width <= SPARSE * height * len(reading.text)
+    (width,), (height,) = sides(piece.quad[None])
+    return reading.confidence >= UNSURE or bool(width <= SPARSE * height * len(reading.text))
 
 
 def text_line(pieces: list[Piece], corner: Quads) -> TextLine:

@@ -73,7 +73,7 @@ def sdk_for(make_services):
             api_key=key,
             http_client=httpx2.AsyncClient(trust_env=False),
             max_retries=0,
-            timeout=100,  # a picture of a new shape waits until the machine is measured
+            timeout=10,
         ) as client:
             client.house = house
             try:

@@ -14,7 +14,7 @@ from orchestrator.cancelling import cancel_job
 from orchestrator.dispatching import open_dispatcher
 from orchestrator.metrics import OrchestratorMetrics
 from orchestrator.settings import OrchestratorSettings
-from shared.errors import Overloaded, WorkerUnavailable
+from shared.errors import NotFound, Overloaded, WorkerUnavailable
 from shared.event_log import EventReader, EventWriter
 from shared.events import JobLine, JobProgress, JobStarted
 from shared.jobs import GenerateImage, JobStatus, Queue, new_job
@@ -227,4 +227,7 @@ async def test_who_is_cancelled_while_submitting_leaves_no_job_behind(dispatchin
 
 
 async def test_a_job_that_was_never_submitted_is_stopped_by_doing_nothing(ledger):
-    await cancel_job(ledger, fresh_job().id)
+    job = fresh_job()
+    await cancel_job(ledger, job.id)
+    with pytest.raises(NotFound):
+        ledger.get(job.id)
